@@ -1,0 +1,1 @@
+//! Ids, clock, classes of failure and the scope of a request; no I/O.

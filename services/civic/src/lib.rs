@@ -1,0 +1,3 @@
+//! Incident reports, issues, service levels and accountability dashboards.
+
+pub mod model;

@@ -1,0 +1,6 @@
+//! Domain types and pure rules: no database, no HTTP, no clock of their own.
+//!
+//! Public so that benchmarks and tools can call the rules without a server.
+mod base;
+
+pub use base::{Category, Severity};
