@@ -1,1 +1,26 @@
-//! Ids, clock, classes of failure and the scope of a request; no I/O.
+//! What every other crate of Brisk agrees on: ids, the clock, classes of failure and the scope of a piece of work.
+//!
+//! Nothing here reads a socket, a file or a database, so that a domain rule can use it and stay pure. The one
+//! surprising decision: a [`Scope`] always has a tenant. Work that belongs to no tenant runs under
+//! [`TenantId::PLATFORM`], so "which tenant?" has an answer in every log line and every statement.
+extern crate self as brisk_core;
+
+mod clock;
+mod deadline;
+mod failure;
+mod ids;
+mod ledger;
+mod principal;
+mod scope;
+
+pub use clock::{Clock, Ids};
+pub use deadline::Deadline;
+pub use failure::{Class, Failure, FieldError};
+pub use ids::TenantId;
+#[doc(hidden)]
+pub use jiff as __jiff;
+pub use ledger::{Layer, Ledger, StatementUse, Summary};
+pub use principal::{Principal, PrincipalKind, Role};
+pub use scope::{RequestId, Scope};
+#[doc(hidden)]
+pub use serde as __serde;

@@ -1,0 +1,179 @@
+//! What one piece of work cost: statements by name, rows, cache answers, model calls, and time by layer.
+//!
+//! The same numbers become the `Server-Timing` header, the metrics, the console's footer and the budgets in tests.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// Where time was spent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Layer {
+    /// Statements, waiting for a connection included.
+    Db,
+    /// Cache reads and writes.
+    Cache,
+    /// Model calls.
+    Model,
+    /// Calls to other services.
+    Http,
+}
+
+impl Layer {
+    const COUNT: usize = 4;
+
+    /// The name used in `Server-Timing` and in metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Db => "db",
+            Self::Cache => "cache",
+            Self::Model => "model",
+            Self::Http => "http",
+        }
+    }
+
+    const ALL: [Self; Self::COUNT] = [Self::Db, Self::Cache, Self::Model, Self::Http];
+}
+
+/// How often one declared statement ran, and what it cost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatementUse {
+    /// The statement's declared name.
+    pub name: &'static str,
+    /// How often it was sent.
+    pub calls: u64,
+    /// Rows returned, or changed.
+    pub rows: u64,
+    /// Time waited for it, all calls together.
+    pub time: Duration,
+}
+
+/// The sums of a ledger at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Statements sent.
+    pub statements: u64,
+    /// Rows returned or changed.
+    pub rows: u64,
+    /// Cache answers that were there.
+    pub cache_hits: u64,
+    /// Cache answers that were not.
+    pub cache_misses: u64,
+    /// Model calls.
+    pub model_calls: u64,
+    /// Time by layer, in the order database, cache, model, HTTP.
+    pub time: [Duration; Layer::COUNT],
+}
+
+impl Summary {
+    /// The layers with their times.
+    pub fn layers(&self) -> impl Iterator<Item = (Layer, Duration)> + '_ {
+        Layer::ALL.into_iter().zip(self.time)
+    }
+}
+
+/// Counts the cost of one request or job; shared by everything that works for it.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    statements: AtomicU64,
+    rows: AtomicU64,
+    cache_hits: AtomicU64,
+    cache_misses: AtomicU64,
+    model_calls: AtomicU64,
+    nanos: [AtomicU64; Layer::COUNT],
+    // A std mutex: held for a push only, never across an await.
+    by_name: Mutex<Vec<StatementUse>>,
+}
+
+impl Ledger {
+    /// Notes one statement: its declared name, the rows that it returned or changed, and the time waited for it.
+    pub fn statement(&self, name: &'static str, rows: u64, time: Duration) {
+        self.statements.fetch_add(1, Ordering::Relaxed);
+        self.rows.fetch_add(rows, Ordering::Relaxed);
+        self.time(Layer::Db, time);
+        let mut uses = self
+            .by_name
+            .lock()
+            .expect("no holder of the ledger's lock can panic");
+        if let Some(found) = uses
+            .iter_mut()
+            .find(|u| std::ptr::eq(u.name, name) || u.name == name)
+        {
+            found.calls += 1;
+            found.rows += rows;
+            found.time += time;
+        } else {
+            uses.push(StatementUse {
+                name,
+                calls: 1,
+                rows,
+                time,
+            });
+        }
+    }
+
+    /// Adds time to a layer.
+    pub fn time(&self, layer: Layer, time: Duration) {
+        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.nanos[layer as usize].fetch_add(nanos, Ordering::Relaxed);
+    }
+
+    /// Notes a cache answer.
+    pub fn cache(&self, hit: bool) {
+        let counter = if hit {
+            &self.cache_hits
+        } else {
+            &self.cache_misses
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Notes a model call.
+    pub fn model_call(&self, time: Duration) {
+        self.model_calls.fetch_add(1, Ordering::Relaxed);
+        self.time(Layer::Model, time);
+    }
+
+    /// The sums so far.
+    pub fn summary(&self) -> Summary {
+        Summary {
+            statements: self.statements.load(Ordering::Relaxed),
+            rows: self.rows.load(Ordering::Relaxed),
+            cache_hits: self.cache_hits.load(Ordering::Relaxed),
+            cache_misses: self.cache_misses.load(Ordering::Relaxed),
+            model_calls: self.model_calls.load(Ordering::Relaxed),
+            time: std::array::from_fn(|i| {
+                Duration::from_nanos(self.nanos[i].load(Ordering::Relaxed))
+            }),
+        }
+    }
+
+    /// Each statement that ran, in the order of its first use.
+    pub fn statements(&self) -> Vec<StatementUse> {
+        self.by_name
+            .lock()
+            .expect("no holder of the ledger's lock can panic")
+            .clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_statement_is_one_line_with_its_sums() {
+        let ledger = Ledger::default();
+        ledger.statement("civic.issue.get", 1, Duration::from_millis(2));
+        ledger.statement("civic.issue.get", 1, Duration::from_millis(3));
+        ledger.statement("civic.report.page", 20, Duration::from_millis(5));
+        let uses = ledger.statements();
+        assert_eq!((uses.len(), uses[0].calls, uses[1].rows), (2, 2, 20));
+        let sum = ledger.summary();
+        assert_eq!((sum.statements, sum.rows), (3, 22));
+        assert_eq!(
+            sum.layers().next(),
+            Some((Layer::Db, Duration::from_millis(10)))
+        );
+    }
+}

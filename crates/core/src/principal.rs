@@ -1,0 +1,168 @@
+//! Who is asking.
+
+use uuid::Uuid;
+
+use crate::TenantId;
+
+/// What kind of caller it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PrincipalKind {
+    /// Nobody in particular: the public.
+    Anonymous,
+    /// A machine with an API key.
+    ApiKey,
+    /// A person who signed in.
+    Person,
+    /// Our own workers and commands.
+    System,
+}
+
+/// What a caller may be in its tenant, least first; the side roles stand beside that order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// May submit and follow own reports.
+    Reporter,
+    /// Works on issues.
+    Agent,
+    /// Runs the work: merges, moderation, bulk changes.
+    Manager,
+    /// Sets the tenant up.
+    Admin,
+    /// May import files; a side role.
+    Importer,
+    /// May read everything and change nothing; a side role.
+    Auditor,
+    /// Runs the installation; belongs to no tenant and may name any.
+    PlatformAdmin,
+}
+
+impl Role {
+    /// All roles.
+    pub const ALL: [Self; 7] = [
+        Self::Reporter,
+        Self::Agent,
+        Self::Manager,
+        Self::Admin,
+        Self::Importer,
+        Self::Auditor,
+        Self::PlatformAdmin,
+    ];
+
+    /// The word used in JSON, in commands and in the database.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Reporter => "reporter",
+            Self::Agent => "agent",
+            Self::Manager => "manager",
+            Self::Admin => "admin",
+            Self::Importer => "importer",
+            Self::Auditor => "auditor",
+            Self::PlatformAdmin => "platform_admin",
+        }
+    }
+
+    /// The role of that exact word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|r| r.as_str() == word)
+    }
+
+    /// Whether this role may do what `needed` may do.
+    ///
+    /// The ladder is reporter, agent, manager, admin, platform admin. An admin may also import and audit; an
+    /// importer and an auditor may do only their own thing and what a reporter may.
+    pub const fn covers(self, needed: Self) -> bool {
+        match needed {
+            Self::Reporter => true,
+            Self::Agent => matches!(
+                self,
+                Self::Agent | Self::Manager | Self::Admin | Self::PlatformAdmin
+            ),
+            Self::Manager => matches!(self, Self::Manager | Self::Admin | Self::PlatformAdmin),
+            Self::Admin => matches!(self, Self::Admin | Self::PlatformAdmin),
+            Self::Importer => matches!(self, Self::Importer | Self::Admin | Self::PlatformAdmin),
+            Self::Auditor => matches!(
+                self,
+                Self::Auditor | Self::Manager | Self::Admin | Self::PlatformAdmin
+            ),
+            Self::PlatformAdmin => matches!(self, Self::PlatformAdmin),
+        }
+    }
+}
+
+/// The caller of a piece of work, as established once at the edge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Principal {
+    /// What kind of caller it is.
+    pub kind: PrincipalKind,
+    /// Our id of the person or key; nil for the public and for our own work.
+    pub id: Uuid,
+    /// The name that audit rows show: a token's `sub`, a key's name, or `anonymous`.
+    pub subject: String,
+    /// The tenant that the caller belongs to; `None` for the public and for platform administrators.
+    pub tenant: Option<TenantId>,
+    /// What the caller may be; `None` for the public.
+    pub role: Option<Role>,
+}
+
+impl Principal {
+    /// The public.
+    pub fn anonymous() -> Self {
+        Self {
+            kind: PrincipalKind::Anonymous,
+            id: Uuid::nil(),
+            subject: "anonymous".to_owned(),
+            tenant: None,
+            role: None,
+        }
+    }
+
+    /// Our own work, named for the log.
+    pub fn system(subject: &str) -> Self {
+        Self {
+            kind: PrincipalKind::System,
+            id: Uuid::nil(),
+            subject: subject.to_owned(),
+            tenant: None,
+            role: Some(Role::PlatformAdmin),
+        }
+    }
+
+    /// Whether the caller is the public.
+    pub fn is_anonymous(&self) -> bool {
+        self.kind == PrincipalKind::Anonymous
+    }
+
+    /// Whether the caller may do what `needed` may do in `tenant`.
+    pub fn may(&self, needed: Role, tenant: TenantId) -> bool {
+        let Some(role) = self.role else { return false };
+        let at_home = role == Role::PlatformAdmin || self.tenant == Some(tenant);
+        at_home && role.covers(needed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ladder_and_the_side_roles() {
+        assert!(Role::Admin.covers(Role::Importer));
+        assert!(Role::Manager.covers(Role::Agent));
+        assert!(!Role::Manager.covers(Role::Importer));
+        assert!(!Role::Agent.covers(Role::Manager));
+        assert!(!Role::Importer.covers(Role::Agent));
+        assert!(!Role::Admin.covers(Role::PlatformAdmin));
+        assert!(Role::PlatformAdmin.covers(Role::Admin));
+    }
+
+    #[test]
+    fn nobody_may_anything_in_another_tenant() {
+        let mut caller = Principal::anonymous();
+        assert!(!caller.may(Role::Reporter, TenantId(1)));
+        caller.role = Some(Role::Admin);
+        caller.tenant = Some(TenantId(1));
+        assert!(caller.may(Role::Agent, TenantId(1)));
+        assert!(!caller.may(Role::Agent, TenantId(2)));
+    }
+}
