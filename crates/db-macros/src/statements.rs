@@ -1,0 +1,149 @@
+//! `statements!`.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::parse::{Parse, ParseStream};
+use syn::punctuated::Punctuated;
+use syn::{Attribute, Error, FnArg, Ident, LitStr, Pat, Token, Type, Visibility, parenthesized};
+
+use crate::sql;
+
+mod keyword {
+    syn::custom_keyword!(prefix);
+    syn::custom_keyword!(sqlite);
+}
+
+struct Statements {
+    prefix: LitStr,
+    list: Vec<Statement>,
+}
+
+struct Statement {
+    attributes: Vec<Attribute>,
+    slow: bool,
+    visibility: Visibility,
+    name: Ident,
+    parameters: Vec<(Ident, Type)>,
+    shape: Type,
+    postgres: LitStr,
+    sqlite: Option<LitStr>,
+}
+
+impl Parse for Statements {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        input.parse::<keyword::prefix>()?;
+        let prefix = input.parse()?;
+        input.parse::<Token![;]>()?;
+        let mut list = Vec::new();
+        while !input.is_empty() {
+            list.push(input.parse()?);
+        }
+        Ok(Self { prefix, list })
+    }
+}
+
+impl Parse for Statement {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let mut attributes = input.call(Attribute::parse_outer)?;
+        let before = attributes.len();
+        attributes.retain(|a| !a.path().is_ident("slow"));
+        let slow = attributes.len() != before;
+        let visibility = input.parse()?;
+        let name = input.parse()?;
+        let inside;
+        parenthesized!(inside in input);
+        let parameters = Punctuated::<FnArg, Token![,]>::parse_terminated(&inside)?
+            .into_iter()
+            .map(|argument| match argument {
+                FnArg::Typed(typed) => match *typed.pat {
+                    Pat::Ident(ident) => Ok((ident.ident, *typed.ty)),
+                    other => Err(Error::new_spanned(other, "a parameter is `name: Type`")),
+                },
+                FnArg::Receiver(receiver) => {
+                    Err(Error::new_spanned(receiver, "a statement has no receiver"))
+                }
+            })
+            .collect::<syn::Result<_>>()?;
+        input.parse::<Token![->]>()?;
+        let shape = input.parse()?;
+        input.parse::<Token![=]>()?;
+        let postgres = input.parse()?;
+        let mut sqlite = None;
+        if input.peek(Token![,]) {
+            input.parse::<Token![,]>()?;
+            input.parse::<keyword::sqlite>()?;
+            sqlite = Some(input.parse()?);
+        }
+        input.parse::<Token![;]>()?;
+        Ok(Self {
+            attributes,
+            slow,
+            visibility,
+            name,
+            parameters,
+            shape,
+            postgres,
+            sqlite,
+        })
+    }
+}
+
+pub(crate) fn expand(input: TokenStream) -> syn::Result<TokenStream> {
+    let Statements { prefix, list } = syn::parse2(input)?;
+    let mut items = TokenStream::new();
+    let mut names = Vec::new();
+    for statement in list {
+        let sqlite = match &statement.sqlite {
+            Some(text) => {
+                check_parameters(text, &statement.parameters)?;
+                text.value().clone()
+            }
+            None => statement.postgres.value(),
+        };
+        check_parameters(&statement.postgres, &statement.parameters)?;
+        let Statement {
+            attributes,
+            slow,
+            visibility,
+            name,
+            parameters,
+            shape,
+            postgres,
+            ..
+        } = statement;
+        let full_name = format!("{}.{}", prefix.value(), name.to_string().to_lowercase());
+        let sqlite = sql::for_sqlite(&sqlite);
+        let writes = sql::writes(&postgres.value());
+        let types: Vec<_> = parameters.iter().map(|(_, ty)| ty).collect();
+        items.extend(quote! {
+            #(#attributes)*
+            #visibility static #name: ::brisk_db::Statement<(#(#types,)*), #shape> =
+                ::brisk_db::Statement::declare(#full_name, #postgres, #sqlite, #writes, #slow);
+        });
+        names.push(name);
+    }
+    Ok(quote! {
+        #items
+
+        /// Every statement declared in this file, for the test that prepares them on both engines.
+        pub(crate) static STATEMENTS: &[&dyn ::brisk_db::Declared] = &[#(&#names),*];
+    })
+}
+
+fn check_parameters(text: &LitStr, parameters: &[(Ident, Type)]) -> syn::Result<()> {
+    let used = sql::parameters(&text.value());
+    if let Some(missing) = (1..=parameters.len()).find(|n| !used.contains(n)) {
+        let name = &parameters[missing - 1].0;
+        return Err(Error::new_spanned(
+            text,
+            format!("the text never uses ${missing} ({name})"),
+        ));
+    }
+    if let Some(extra) = used.iter().find(|n| **n == 0 || **n > parameters.len()) {
+        return Err(Error::new_spanned(
+            text,
+            format!("${extra} has no parameter"),
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,112 @@
+//! Several writes that succeed or fail together, sent in one go.
+
+use crate::bulk::{Insert, OnConflict, Record};
+use crate::statement::{Affected, Params, Statement, Text};
+use crate::value::Value;
+
+/// Writes that are decided beforehand and need no answer in between.
+///
+/// On SQLite a batch is one hop to the writer and shares a commit with others; on PostgreSQL it travels in one round
+/// trip, `BEGIN` and `COMMIT` included. Prefer it to a transaction wherever nothing has to be read in the middle.
+#[derive(Debug, Default)]
+pub struct Batch {
+    pub(crate) steps: Vec<Step>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Step {
+    Each { text: Text, sets: Vec<Vec<Value>> },
+    Insert(Insert),
+}
+
+impl Step {
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Each { text, .. } => text.name,
+            Self::Insert(insert) => insert.statement,
+        }
+    }
+}
+
+/// What one step of a batch did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Rows changed or inserted.
+    pub affected: u64,
+    /// The returned column of inserted rows, where the step asked for it.
+    pub returned: Vec<i64>,
+}
+
+impl Batch {
+    /// An empty batch.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds one execution of a statement.
+    pub fn run<P: Params>(
+        &mut self,
+        statement: &'static Statement<P, Affected>,
+        params: P,
+    ) -> &mut Self {
+        self.run_each(statement, [params])
+    }
+
+    /// Adds one execution for each set of parameters.
+    pub fn run_each<P: Params>(
+        &mut self,
+        statement: &'static Statement<P, Affected>,
+        sets: impl IntoIterator<Item = P>,
+    ) -> &mut Self {
+        let sets: Vec<_> = sets.into_iter().map(P::into_values).collect();
+        if !sets.is_empty() {
+            self.steps.push(Step::Each {
+                text: statement.text,
+                sets,
+            });
+        }
+        self
+    }
+
+    /// Adds a bulk insert.
+    pub fn insert_many<T: Record>(&mut self, rows: Vec<T>, on_conflict: OnConflict) -> &mut Self {
+        if !rows.is_empty() {
+            self.steps
+                .push(Step::Insert(Insert::of(rows, on_conflict, None)));
+        }
+        self
+    }
+
+    /// Adds a bulk insert that answers the column `returning` (a `bigint`) of each inserted row.
+    ///
+    /// Unlike the others, this step is there even when `rows` is empty, so that its outcome has a fixed place.
+    pub fn insert_returning<T: Record>(
+        &mut self,
+        rows: Vec<T>,
+        on_conflict: OnConflict,
+        returning: &'static str,
+    ) -> &mut Self {
+        self.steps
+            .push(Step::Insert(Insert::of(rows, on_conflict, Some(returning))));
+        self
+    }
+
+    /// Whether nothing was added.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        self.steps.first().map_or("batch", Step::name)
+    }
+}
+
+impl Step {
+    /// Whether it is one execution, which SQLite takes back by itself when it fails.
+    pub(crate) fn is_single(&self) -> bool {
+        match self {
+            Self::Each { sets, .. } => sets.len() <= 1,
+            Self::Insert(insert) => insert.rows.len() <= 1,
+        }
+    }
+}

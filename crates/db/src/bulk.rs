@@ -1,0 +1,164 @@
+//! Many rows at once: one statement, or one hop to the writer, whatever their number.
+
+use std::fmt::Write as _;
+
+use crate::value::{Kind, Value};
+
+/// A struct whose fields are the columns of a bulk insert; derive it.
+pub trait Record: Send + 'static {
+    /// The table.
+    const TABLE: &'static str;
+    /// The name of the insert in metrics and logs.
+    const STATEMENT: &'static str;
+    /// Columns and their types, in the order of [`Record::into_values`].
+    const COLUMNS: &'static [(&'static str, Kind)];
+    /// The values of one row.
+    fn into_values(self) -> Vec<Value>;
+}
+
+/// What to do with a row that breaks a unique rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnConflict {
+    /// The whole insert fails.
+    Fail,
+    /// The row is left out.
+    Skip,
+}
+
+/// A bulk insert, freed of its row type.
+#[derive(Debug)]
+pub(crate) struct Insert {
+    pub(crate) statement: &'static str,
+    pub(crate) table: &'static str,
+    pub(crate) columns: &'static [(&'static str, Kind)],
+    pub(crate) rows: Vec<Vec<Value>>,
+    pub(crate) on_conflict: OnConflict,
+    /// A `bigint` column whose values of the inserted rows come back.
+    pub(crate) returning: Option<&'static str>,
+}
+
+impl Insert {
+    pub(crate) fn of<T: Record>(
+        rows: Vec<T>,
+        on_conflict: OnConflict,
+        returning: Option<&'static str>,
+    ) -> Self {
+        Self {
+            statement: T::STATEMENT,
+            table: T::TABLE,
+            columns: T::COLUMNS,
+            rows: rows.into_iter().map(T::into_values).collect(),
+            on_conflict,
+            returning,
+        }
+    }
+
+    fn head(&self) -> String {
+        let mut text = format!("INSERT INTO {} (", self.table);
+        for (i, (column, _)) in self.columns.iter().enumerate() {
+            let comma = if i == 0 { "" } else { ", " };
+            write!(text, "{comma}{column}").expect("writing to a String cannot fail");
+        }
+        text.push(')');
+        text
+    }
+
+    fn tail(&self, text: &mut String) {
+        if self.on_conflict == OnConflict::Skip {
+            text.push_str(" ON CONFLICT DO NOTHING");
+        }
+        if let Some(column) = self.returning {
+            write!(text, " RETURNING {column}").expect("writing to a String cannot fail");
+        }
+    }
+
+    /// One row; run once for each.
+    pub(crate) fn sqlite_text(&self) -> String {
+        let mut text = self.head();
+        text.push_str(" VALUES (");
+        for i in 1..=self.columns.len() {
+            let comma = if i == 1 { "" } else { "," };
+            write!(text, "{comma}?{i}").expect("writing to a String cannot fail");
+        }
+        text.push(')');
+        self.tail(&mut text);
+        text
+    }
+
+    /// All rows as one array for each column, so that the text does not depend on their number.
+    pub(crate) fn postgres_text(&self) -> String {
+        let mut text = self.head();
+        text.push_str(" SELECT * FROM unnest(");
+        for (i, (_, kind)) in self.columns.iter().enumerate() {
+            let comma = if i == 0 { "" } else { "," };
+            write!(text, "{comma}${}::{}[]", i + 1, kind.postgres_name())
+                .expect("writing to a String cannot fail");
+        }
+        text.push(')');
+        self.tail(&mut text);
+        text
+    }
+
+    /// Rows turned into one array for each column.
+    pub(crate) fn into_arrays(self) -> Vec<Value> {
+        let mut arrays: Vec<Vec<Value>> = self
+            .columns
+            .iter()
+            .map(|_| Vec::with_capacity(self.rows.len()))
+            .collect();
+        for row in self.rows {
+            for (array, value) in arrays.iter_mut().zip(row) {
+                array.push(value);
+            }
+        }
+        arrays
+            .into_iter()
+            .zip(self.columns)
+            .map(|(values, (_, kind))| Value::Array(*kind, values))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn insert(on_conflict: OnConflict) -> Insert {
+        Insert {
+            statement: "t.insert_many",
+            table: "t",
+            columns: &[("id", Kind::Int8), ("body", Kind::Text)],
+            rows: vec![
+                vec![Value::Int(1), Value::Text("a".into())],
+                vec![Value::Int(2), Value::Null],
+            ],
+            on_conflict,
+            returning: Some("id"),
+        }
+    }
+
+    #[test]
+    fn the_text_does_not_depend_on_the_number_of_rows() {
+        assert_eq!(
+            insert(OnConflict::Skip).postgres_text(),
+            "INSERT INTO t (id, body) SELECT * FROM unnest($1::int8[],$2::text[]) ON CONFLICT DO NOTHING RETURNING id"
+        );
+        assert_eq!(
+            insert(OnConflict::Fail).sqlite_text(),
+            "INSERT INTO t (id, body) VALUES (?1,?2) RETURNING id"
+        );
+    }
+
+    #[test]
+    fn rows_become_columns() {
+        let arrays = insert(OnConflict::Fail).into_arrays();
+        assert_eq!(
+            arrays[0],
+            Value::Array(Kind::Int8, vec![Value::Int(1), Value::Int(2)])
+        );
+        assert_eq!(
+            arrays[1],
+            Value::Array(Kind::Text, vec![Value::Text("a".into()), Value::Null])
+        );
+    }
+}

@@ -1,0 +1,89 @@
+//! The settings of the database layer; section `[database]` of `brisk.toml`.
+
+use std::time::Duration;
+
+/// How SQLite is used.
+#[derive(Clone, Debug)]
+pub struct SqliteConfig {
+    /// Reader threads. Default: the number of cores, at least 2.
+    pub readers: usize,
+    /// Writes, and reads, that may wait in line; more wait at their caller. Default 1,024.
+    pub queue: usize,
+    /// Writes folded into one commit at most. Default 512.
+    pub group_max: usize,
+    /// A group takes no more writes once it is this old. Default 5 ms.
+    pub group_hold: Duration,
+    /// How long to wait for another program's lock on the file. Default 5 s.
+    pub busy_timeout: Duration,
+    /// Page cache of one connection, in KiB. Default 8,192.
+    pub cache_kib: u32,
+}
+
+impl Default for SqliteConfig {
+    fn default() -> Self {
+        Self {
+            readers: std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 8)),
+            queue: 1_024,
+            group_max: 512,
+            group_hold: Duration::from_millis(5),
+            busy_timeout: Duration::from_secs(5),
+            cache_kib: 8_192,
+        }
+    }
+}
+
+/// How PostgreSQL is used.
+#[derive(Clone, Debug)]
+pub struct PostgresConfig {
+    /// Multiplexed connections for auto-commit statements. Default 4.
+    pub lanes: usize,
+    /// Connections for transactions, bulk loads and slow statements. Default: twice the cores plus 4.
+    pub pool: usize,
+    /// How long a caller waits for a connection before it hears that the database is away. Default 2 s.
+    pub connect_wait: Duration,
+    /// What the server itself allows a statement on a lane. Default 5 s.
+    pub statement_timeout: Duration,
+    /// What the server allows a statement on a checkout connection. Default 10 min.
+    pub slow_statement_timeout: Duration,
+}
+
+impl Default for PostgresConfig {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        Self {
+            lanes: 4,
+            pool: cores * 2 + 4,
+            connect_wait: Duration::from_secs(2),
+            statement_timeout: Duration::from_secs(5),
+            slow_statement_timeout: Duration::from_mins(10),
+        }
+    }
+}
+
+/// How the database is opened.
+#[derive(Clone, Debug)]
+pub struct DbConfig {
+    /// `sqlite://path` or `postgres://…`.
+    pub url: String,
+    /// Statements at or above this are logged and counted as slow. Default 100 ms.
+    pub slow_threshold: Duration,
+    /// What a transaction may take before it is undone. Default 30 s.
+    pub transaction_hold: Duration,
+    /// SQLite only.
+    pub sqlite: SqliteConfig,
+    /// PostgreSQL only.
+    pub postgres: PostgresConfig,
+}
+
+impl DbConfig {
+    /// The defaults for the database at `url`.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            slow_threshold: Duration::from_millis(100),
+            transaction_hold: Duration::from_secs(30),
+            sqlite: SqliteConfig::default(),
+            postgres: PostgresConfig::default(),
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! `Db`: one type, two engines inside; no service knows which.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use brisk_core::Scope;
+
+use crate::config::DbConfig;
+use crate::error::Error;
+use crate::postgres::Postgres;
+use crate::session::Session;
+use crate::sqlite::Sqlite;
+use crate::transaction::Transaction;
+
+/// An open database. Cheap to clone; closed by [`Db::close`].
+#[derive(Clone, Debug)]
+pub struct Db(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    engine: Engine,
+    slow_threshold: Duration,
+    transaction_hold: Duration,
+}
+
+#[derive(Debug)]
+pub(crate) enum Engine {
+    Sqlite(Sqlite),
+    Postgres(Postgres),
+}
+
+/// Which engine is inside: for logs, metrics and the console, never for a service's logic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum System {
+    /// One file.
+    Sqlite,
+    /// A server.
+    Postgres,
+}
+
+impl System {
+    /// OpenTelemetry's `db.system.name`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgresql",
+        }
+    }
+}
+
+impl Db {
+    /// Opens `sqlite://path` or `postgres://…`.
+    ///
+    /// A SQLite file is made when it is not there. PostgreSQL is connected in the background: statements wait for the
+    /// connection for as long as `connect_wait` says.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Address`] for any other address, [`Error::Unavailable`] when the file cannot be opened.
+    pub async fn open(config: DbConfig) -> Result<Self, Error> {
+        let engine = if let Some(path) = config.url.strip_prefix("sqlite://") {
+            let path = PathBuf::from(path);
+            let sqlite = config.sqlite.clone();
+            let open = tokio::task::spawn_blocking(move || Sqlite::open(&path, &sqlite));
+            Engine::Sqlite(open.await.map_err(|e| Error::unavailable("db.open", e))??)
+        } else if config.url.starts_with("postgres://") || config.url.starts_with("postgresql://") {
+            Engine::Postgres(Postgres::open(&config.url, &config.postgres)?)
+        } else {
+            return Err(Error::Address(
+                "it begins with neither sqlite:// nor postgres://".to_owned(),
+            ));
+        };
+        Ok(Self(Arc::new(Inner {
+            engine,
+            slow_threshold: config.slow_threshold,
+            transaction_hold: config.transaction_hold,
+        })))
+    }
+
+    /// A session for `scope`.
+    pub fn session(&self, scope: Scope) -> Session {
+        Session::new(scope, self.clone())
+    }
+
+    /// Which engine is inside.
+    pub fn system(&self) -> System {
+        match self.0.engine {
+            Engine::Sqlite(_) => System::Sqlite,
+            Engine::Postgres(_) => System::Postgres,
+        }
+    }
+
+    /// The database file, on SQLite.
+    pub fn file(&self) -> Option<&std::path::Path> {
+        match &self.0.engine {
+            Engine::Sqlite(engine) => Some(engine.path()),
+            Engine::Postgres(_) => None,
+        }
+    }
+
+    /// Finishes the writes that wait and closes all connections.
+    pub async fn close(&self) {
+        match &self.0.engine {
+            Engine::Sqlite(engine) => engine.close().await,
+            Engine::Postgres(engine) => engine.close(),
+        }
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.0.engine
+    }
+
+    pub(crate) fn transaction_hold(&self) -> Duration {
+        self.0.transaction_hold
+    }
+
+    pub(crate) async fn begin(&self) -> Result<Transaction, Error> {
+        match &self.0.engine {
+            Engine::Sqlite(engine) => engine.begin().await.map(Transaction::Sqlite),
+            Engine::Postgres(engine) => engine
+                .begin("BEGIN")
+                .await
+                .map(|t| Transaction::Postgres(Box::new(t))),
+        }
+    }
+
+    pub(crate) fn slow_threshold(&self) -> Duration {
+        self.0.slow_threshold
+    }
+}

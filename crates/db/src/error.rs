@@ -1,0 +1,210 @@
+//! What can go wrong on the way to a row.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use brisk_core::{Class, Failure};
+
+use crate::column::BoxedError;
+use crate::row::DecodeError;
+
+/// Which rule of the schema a write broke.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Constraint {
+    /// A primary key or unique index.
+    Unique,
+    /// A foreign key.
+    ForeignKey,
+    /// A CHECK.
+    Check,
+    /// A NOT NULL.
+    NotNull,
+}
+
+/// What can go wrong in the database layer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The settings do not describe a database.
+    #[error("cannot use the database address: {0}")]
+    Address(String),
+    /// The database cannot be reached, or was lost before it answered.
+    #[error("the database is not available for {statement}")]
+    Unavailable {
+        /// The statement that was to run.
+        statement: &'static str,
+        /// What the driver said.
+        #[source]
+        source: Option<BoxedError>,
+    },
+    /// More work waits than the queue holds.
+    #[error("too much work waits for the database to take {statement}")]
+    Overloaded {
+        /// The statement that was to run.
+        statement: &'static str,
+    },
+    /// The deadline passed before the answer came.
+    #[error("{statement} took longer than its deadline")]
+    Timeout {
+        /// The statement.
+        statement: &'static str,
+    },
+    /// A rule of the schema was broken.
+    #[error("{statement} breaks the {constraint:?} rule {rule}")]
+    Constraint {
+        /// The statement.
+        statement: &'static str,
+        /// The kind of rule.
+        constraint: Constraint,
+        /// The rule's name on PostgreSQL, its columns on SQLite.
+        rule: String,
+        /// What the driver said.
+        #[source]
+        source: BoxedError,
+    },
+    /// Two transactions could not both go on; this one was undone and may be tried again.
+    #[error("{statement} lost against another transaction")]
+    Serialization {
+        /// The statement.
+        statement: &'static str,
+        /// What the driver said.
+        #[source]
+        source: BoxedError,
+    },
+    /// Exactly one row was promised and none came.
+    #[error("{statement} found no row")]
+    NoRow {
+        /// The statement.
+        statement: &'static str,
+    },
+    /// A stored value does not fit its Rust type.
+    #[error("a row of {statement} cannot be read")]
+    Decode {
+        /// The statement.
+        statement: &'static str,
+        /// Which column, and why.
+        #[source]
+        source: DecodeError,
+    },
+    /// The database refused the statement.
+    #[error("{statement} failed")]
+    Statement {
+        /// The statement.
+        statement: &'static str,
+        /// What the driver said.
+        #[source]
+        source: BoxedError,
+    },
+    /// A migration could not be applied.
+    #[error("cannot migrate {set}")]
+    Migration {
+        /// The set of migrations.
+        set: &'static str,
+        /// What stopped it.
+        #[source]
+        source: BoxedError,
+    },
+    /// A cursor that we did not make, or made for another list.
+    #[error("the cursor is not one of this list")]
+    Cursor,
+}
+
+impl Error {
+    pub(crate) fn unavailable(statement: &'static str, source: impl Into<BoxedError>) -> Self {
+        Self::Unavailable {
+            statement,
+            source: Some(source.into()),
+        }
+    }
+
+    /// The unique rule that was broken, if that is what happened.
+    pub fn unique_rule(&self) -> Option<&str> {
+        match self {
+            Self::Constraint {
+                constraint: Constraint::Unique,
+                rule,
+                ..
+            } => Some(rule),
+            _ => None,
+        }
+    }
+
+    /// Whether the row at fault can be found by trying the rows apart.
+    pub const fn is_constraint(&self) -> bool {
+        matches!(self, Self::Constraint { .. })
+    }
+}
+
+impl Failure for Error {
+    fn class(&self) -> Class {
+        match self {
+            Self::Unavailable { .. } | Self::Overloaded { .. } | Self::Serialization { .. } => {
+                Class::Unavailable
+            }
+            Self::Timeout { .. } => Class::Timeout,
+            Self::Cursor => Class::Malformed,
+            Self::Constraint {
+                constraint: Constraint::Unique,
+                ..
+            } => Class::Conflict,
+            Self::Address(_)
+            | Self::Constraint { .. }
+            | Self::NoRow { .. }
+            | Self::Decode { .. }
+            | Self::Statement { .. }
+            | Self::Migration { .. } => Class::Internal,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Address(_) => "db.address",
+            Self::Unavailable { .. } => "db.unavailable",
+            Self::Overloaded { .. } => "db.overloaded",
+            Self::Timeout { .. } => "db.timeout",
+            Self::Constraint {
+                constraint: Constraint::Unique,
+                ..
+            } => "db.conflict",
+            Self::Constraint { .. } => "db.constraint",
+            Self::Serialization { .. } => "db.serialization",
+            Self::NoRow { .. } => "db.no_row",
+            Self::Decode { .. } => "db.decode",
+            Self::Statement { .. } => "db.statement",
+            Self::Migration { .. } => "db.migration",
+            Self::Cursor => "db.cursor_invalid",
+        }
+    }
+
+    fn detail(&self) -> Cow<'static, str> {
+        match self.class() {
+            Class::Conflict => "something with the same key exists already".into(),
+            Class::Malformed => "the cursor is not one of this list; start again without it".into(),
+            Class::Timeout => "the database took longer than allowed".into(),
+            Class::Unavailable => "the database is not available, please try again".into(),
+            _ => "something went wrong on our side".into(),
+        }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        (self.class() == Class::Unavailable).then(|| Duration::from_secs(1))
+    }
+}
+
+impl Error {
+    /// The same failure for another waiter of one write; sources are told once.
+    pub(crate) fn again(&self, statement: &'static str) -> Self {
+        match self {
+            Self::Overloaded { .. } => Self::Overloaded { statement },
+            Self::Timeout { .. } => Self::Timeout { statement },
+            Self::Unavailable { .. } | Self::Serialization { .. } => Self::Unavailable {
+                statement,
+                source: None,
+            },
+            other => Self::Statement {
+                statement,
+                source: other.to_string().into(),
+            },
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Declared statements on SQLite and PostgreSQL.
+//!
+//! A service declares its statements once ([`statements!`]), reads rows by position ([`FromRow`]) and runs them on a
+//! [`Session`]. It never learns which engine answers. On PostgreSQL ordinary statements share a few pipelined
+//! connections; on SQLite concurrent writes share one commit. Text differs between the engines only where a statement
+//! carries a second text.
+// The macros name this crate as `::brisk_db`, here too.
+extern crate self as brisk_db;
+
+mod batch;
+mod bulk;
+mod column;
+mod config;
+mod cursor;
+mod database;
+mod error;
+mod fold;
+mod migrate;
+mod observe;
+mod postgres;
+mod row;
+mod session;
+mod sqlite;
+mod statement;
+mod transaction;
+mod value;
+mod verify;
+
+pub use batch::{Batch, Outcome};
+pub use brisk_db_macros::{FromRow, Record, migrations, statements};
+pub use bulk::{OnConflict, Record};
+pub use column::{BoxedError, Column, Json, Raw};
+pub use config::{DbConfig, PostgresConfig, SqliteConfig};
+pub use cursor::CursorKey;
+pub use database::{Db, System};
+pub use error::{Constraint, Error};
+pub use fold::{Fold, FoldConfig};
+pub use migrate::MigrationSet;
+pub use row::{DecodeError, FromRow, Row};
+pub use sea_query;
+pub use session::{AsDbError, Session};
+pub use statement::{Affected, Declared, One, Params, Shape, Statement};
+pub use value::{Kind, Value};
+pub use verify::Finding;

@@ -1,0 +1,94 @@
+//! Statements on one connection; lanes, the pool and transactions share this.
+
+use futures::{TryStreamExt as _, pin_mut};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, Statement};
+
+use crate::error::{Constraint, Error};
+use crate::row::{FromRow as _, Inner, Row};
+use crate::statement::Shape;
+use crate::value::Value;
+
+/// Runs a prepared statement and builds its answer; the second value counts rows read or changed.
+pub(super) async fn run<S: Shape>(
+    client: &Client,
+    name: &'static str,
+    statement: &Statement,
+    values: &[Value],
+) -> Result<(S::Out, u64), Error> {
+    if !S::ROWS {
+        let affected = client
+            .execute_raw(statement, values)
+            .await
+            .map_err(|e| error(name, e))?;
+        return Ok((S::build(name, Vec::new(), affected)?, affected));
+    }
+    let stream = client
+        .query_raw(statement, values)
+        .await
+        .map_err(|e| error(name, e))?;
+    pin_mut!(stream);
+    let mut rows = Vec::new();
+    while let Some(row) = stream.try_next().await.map_err(|e| error(name, e))? {
+        let row =
+            S::Row::from_row(&Row(Inner::Postgres(&row))).map_err(|source| Error::Decode {
+                statement: name,
+                source,
+            })?;
+        rows.push(row);
+    }
+    let count = rows.len() as u64;
+    Ok((S::build(name, rows, count)?, count))
+}
+
+/// Which of our errors a driver's error is.
+pub(crate) fn error(statement: &'static str, source: tokio_postgres::Error) -> Error {
+    let Some(refusal) = source.as_db_error() else {
+        // No answer from the server: the connection is gone, or an argument could not be encoded.
+        let lost = source.is_closed()
+            || std::error::Error::source(&source)
+                .is_some_and(<dyn std::error::Error>::is::<std::io::Error>);
+        return if lost {
+            Error::unavailable(statement, source)
+        } else {
+            Error::Statement {
+                statement,
+                source: source.into(),
+            }
+        };
+    };
+    let rule = refusal
+        .constraint()
+        .or(refusal.column())
+        .unwrap_or_default()
+        .to_owned();
+    let constraint = |constraint, source: tokio_postgres::Error| Error::Constraint {
+        statement,
+        constraint,
+        rule: rule.clone(),
+        source: source.into(),
+    };
+    match *refusal.code() {
+        SqlState::UNIQUE_VIOLATION => constraint(Constraint::Unique, source),
+        SqlState::FOREIGN_KEY_VIOLATION => constraint(Constraint::ForeignKey, source),
+        SqlState::CHECK_VIOLATION => constraint(Constraint::Check, source),
+        SqlState::NOT_NULL_VIOLATION => constraint(Constraint::NotNull, source),
+        SqlState::T_R_SERIALIZATION_FAILURE | SqlState::T_R_DEADLOCK_DETECTED => {
+            Error::Serialization {
+                statement,
+                source: source.into(),
+            }
+        }
+        SqlState::QUERY_CANCELED => Error::Timeout { statement },
+        SqlState::ADMIN_SHUTDOWN
+        | SqlState::CRASH_SHUTDOWN
+        | SqlState::CANNOT_CONNECT_NOW
+        | SqlState::TOO_MANY_CONNECTIONS
+        | SqlState::CONFIGURATION_LIMIT_EXCEEDED
+        | SqlState::DISK_FULL => Error::unavailable(statement, source),
+        _ => Error::Statement {
+            statement,
+            source: source.into(),
+        },
+    }
+}

@@ -1,0 +1,324 @@
+//! `Session`: a scope with a database or a transaction. There is no other way to the data.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use brisk_core::{Scope, TenantId};
+use sea_query::{PostgresQueryBuilder, SelectStatement, SqliteQueryBuilder};
+
+use crate::batch::{Batch, Outcome};
+use crate::bulk::{Insert, OnConflict, Record};
+use crate::database::{Db, Engine};
+use crate::error::Error;
+use crate::row::FromRow;
+use crate::statement::{Affected, Call, CallText, Params, Shape, Statement};
+use crate::transaction::Transaction;
+use crate::value::Value;
+
+/// For whom, until when and at what cost (the [`Scope`]), with the place where statements run. Cheap to clone.
+///
+/// Store methods take a session, so they cannot be called without a tenant, and the same method runs by itself or
+/// inside a transaction. A dropped future releases its caller at once; an auto-commit statement that was already sent
+/// still happens.
+#[derive(Clone, Debug)]
+pub struct Session {
+    scope: Scope,
+    db: Db,
+    transaction: Option<Arc<Transaction>>,
+}
+
+impl Session {
+    pub(crate) const fn new(scope: Scope, db: Db) -> Self {
+        Self {
+            scope,
+            db,
+            transaction: None,
+        }
+    }
+
+    /// The context.
+    pub const fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// Whose rows.
+    pub const fn tenant(&self) -> TenantId {
+        self.scope.tenant()
+    }
+
+    /// The database.
+    pub const fn db(&self) -> &Db {
+        &self.db
+    }
+
+    /// The same place for another tenant; for workers and platform callers, whose right to it was checked before.
+    #[must_use]
+    pub fn for_tenant(&self, tenant: TenantId) -> Self {
+        Self {
+            scope: self.scope.for_tenant(tenant),
+            ..self.clone()
+        }
+    }
+
+    /// Whether statements run inside a transaction.
+    pub const fn in_transaction(&self) -> bool {
+        self.transaction.is_some()
+    }
+
+    /// Runs a declared statement.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unavailable`] and [`Error::Timeout`] from the way there, [`Error::Constraint`] for what the schema
+    /// refuses, [`Error::NoRow`] where one row was promised.
+    pub fn run<P: Params, S: Shape>(
+        &self,
+        statement: &'static Statement<P, S>,
+        params: P,
+    ) -> impl Future<Output = Result<S::Out, Error>> + Send + '_ {
+        let call = Call::declared(&statement.text, params, self.scope.deadline().remaining());
+        self.send::<S>(call)
+    }
+
+    /// Runs a declared statement for each set of parameters, in order, and sums the changed rows.
+    ///
+    /// Outside a transaction the sets succeed or fail together.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::run`].
+    pub async fn run_each<P: Params>(
+        &self,
+        statement: &'static Statement<P, Affected>,
+        sets: impl IntoIterator<Item = P> + Send,
+    ) -> Result<u64, Error> {
+        let mut batch = Batch::new();
+        batch.run_each(statement, sets);
+        Ok(self.batch(batch).await?.iter().map(|o| o.affected).sum())
+    }
+
+    /// Runs a list query built for this call; its shape is prepared once for each connection.
+    ///
+    /// The query must select `R::COLUMNS` in order, and its first condition should be the tenant.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::run`].
+    pub async fn select<R: FromRow>(
+        &self,
+        name: &'static str,
+        query: &SelectStatement,
+    ) -> Result<Vec<R>, Error> {
+        let (text, values) = match self.db.engine() {
+            Engine::Sqlite(_) => query.build(SqliteQueryBuilder),
+            Engine::Postgres(_) => query.build(PostgresQueryBuilder),
+        };
+        self.send::<Vec<R>>(Call {
+            name,
+            text: CallText::Built(text),
+            writes: false,
+            slow: false,
+            values: values.into_iter().map(Value::from).collect(),
+            kinds: Vec::new,
+            time_left: self.scope.deadline().remaining(),
+        })
+        .await
+    }
+
+    /// Inserts many rows; answers how many went in.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::run`].
+    pub async fn insert_many<T: Record>(
+        &self,
+        rows: Vec<T>,
+        on_conflict: OnConflict,
+    ) -> Result<u64, Error> {
+        let mut batch = Batch::new();
+        batch.insert_many(rows, on_conflict);
+        Ok(self.batch(batch).await?.iter().map(|o| o.affected).sum())
+    }
+
+    /// Inserts many rows; answers the `bigint` column `returning` of those that went in.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::run`].
+    pub async fn insert_returning<T: Record>(
+        &self,
+        rows: Vec<T>,
+        on_conflict: OnConflict,
+        returning: &'static str,
+    ) -> Result<Vec<i64>, Error> {
+        let mut batch = Batch::new();
+        batch.steps.push(crate::batch::Step::Insert(Insert::of(
+            rows,
+            on_conflict,
+            Some(returning),
+        )));
+        Ok(self.batch(batch).await?.pop().unwrap_or_default().returned)
+    }
+
+    /// Runs a batch: all of it, or nothing.
+    ///
+    /// # Errors
+    ///
+    /// That of the first step that failed. Inside a transaction the transaction is then over.
+    pub async fn batch(&self, batch: Batch) -> Result<Vec<Outcome>, Error> {
+        if batch.is_empty() {
+            return Ok(Vec::new());
+        }
+        let name = batch.name();
+        let names: Vec<_> = batch.steps.iter().map(crate::batch::Step::name).collect();
+        let began = Instant::now();
+        let result = self
+            .within(name, async {
+                match (&self.transaction, self.db.engine()) {
+                    (Some(transaction), _) => transaction.batch(batch).await,
+                    (None, Engine::Sqlite(engine)) => engine.batch(batch).await,
+                    (None, Engine::Postgres(engine)) => engine.batch(batch).await,
+                }
+            })
+            .await;
+        // The time of the round trip is shared out evenly; only the sum is exact.
+        let share = began.elapsed() / u32::try_from(names.len()).unwrap_or(u32::MAX).max(1);
+        for (i, name) in names.into_iter().enumerate() {
+            let rows = result
+                .as_ref()
+                .map_or(0, |o| o.get(i).map_or(0, |o| o.affected));
+            self.db.observe(
+                &self.scope,
+                name,
+                share,
+                rows,
+                result.as_ref().err(),
+                Vec::new,
+            );
+        }
+        result
+    }
+
+    /// Runs `work` in a transaction: committed when it answers `Ok`, undone when it answers `Err`, is dropped, or
+    /// takes longer than the database's `transaction_hold`.
+    ///
+    /// On PostgreSQL it is tried again, up to three times in all, when it lost against another transaction, so `work`
+    /// must change nothing outside the database. Called on a session that is in a transaction already, it joins that.
+    /// On SQLite other writes wait meanwhile: keep it short, or use a [`Batch`].
+    ///
+    /// # Errors
+    ///
+    /// What `work` answers, or what stopped the commit.
+    pub async fn transaction<T, E, F, W>(&self, work: W) -> Result<T, E>
+    where
+        W: Fn(Self) -> F + Send + Sync,
+        F: Future<Output = Result<T, E>> + Send,
+        E: From<Error> + AsDbError + Send,
+        T: Send,
+    {
+        const ATTEMPTS: u32 = 3;
+        if self.in_transaction() {
+            return work(self.clone()).await;
+        }
+        let mut attempt = 1;
+        loop {
+            match self.attempt(&work).await {
+                Err(e)
+                    if attempt < ATTEMPTS
+                        && matches!(e.as_db_error(), Some(Error::Serialization { .. }))
+                        && !self.scope.deadline().is_over() =>
+                {
+                    attempt += 1;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn attempt<T, E, F, W>(&self, work: &W) -> Result<T, E>
+    where
+        W: Fn(Self) -> F + Send + Sync,
+        F: Future<Output = Result<T, E>> + Send,
+        E: From<Error> + Send,
+        T: Send,
+    {
+        let hold = self.db.transaction_hold();
+        let whole = async {
+            let transaction = Arc::new(self.db.begin().await?);
+            let session = Self {
+                transaction: Some(Arc::clone(&transaction)),
+                ..self.clone()
+            };
+            match work(session).await {
+                Ok(value) => {
+                    transaction.commit().await?;
+                    Ok(value)
+                }
+                Err(e) => {
+                    transaction.rollback().await;
+                    Err(e)
+                }
+            }
+        };
+        match tokio::time::timeout(hold, whole).await {
+            Ok(result) => result,
+            Err(_) => Err(Error::Timeout {
+                statement: "db.transaction",
+            }
+            .into()),
+        }
+    }
+
+    async fn send<S: Shape>(&self, call: Call) -> Result<S::Out, Error> {
+        let name = call.name;
+        let kinds = call.kinds;
+        let began = Instant::now();
+        let result = self
+            .within(name, async {
+                match (&self.transaction, self.db.engine()) {
+                    (Some(transaction), _) => transaction.run::<S>(call).await,
+                    (None, Engine::Sqlite(engine)) => engine.run::<S>(call).await,
+                    (None, Engine::Postgres(engine)) => engine.run::<S>(call).await,
+                }
+            })
+            .await;
+        let (rows, failure) = match &result {
+            Ok((_, rows)) => (*rows, None),
+            Err(e) => (0, Some(e)),
+        };
+        self.db
+            .observe(&self.scope, name, began.elapsed(), rows, failure, kinds);
+        result.map(|(out, _)| out)
+    }
+
+    /// Releases the caller at its deadline; what was sent is left to the engine's own limits.
+    async fn within<T>(
+        &self,
+        statement: &'static str,
+        work: impl Future<Output = Result<T, Error>> + Send,
+    ) -> Result<T, Error> {
+        let Some(end) = self.scope.deadline().instant() else {
+            return work.await;
+        };
+        if end.saturating_duration_since(Instant::now()) == Duration::ZERO {
+            return Err(Error::Timeout { statement });
+        }
+        match tokio::time::timeout_at(end.into(), work).await {
+            Ok(result) => result,
+            Err(_) => Err(Error::Timeout { statement }),
+        }
+    }
+}
+
+/// An error that may hold one of ours, so that a transaction knows when to try again.
+pub trait AsDbError {
+    /// The database error inside, if it is one.
+    fn as_db_error(&self) -> Option<&Error>;
+}
+
+impl AsDbError for Error {
+    fn as_db_error(&self) -> Option<&Error> {
+        Some(self)
+    }
+}

@@ -1,0 +1,109 @@
+//! SQLite: one writer thread that folds concurrent writes into one commit, and a few reader threads.
+//!
+//! WAL with `synchronous=FULL`: an answer goes out only after the commit that holds it is on disk. Readers see a
+//! write as soon as its answer is out.
+mod encode;
+mod execute;
+mod readers;
+mod transaction;
+mod writer;
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags};
+
+use crate::batch::{Batch, Outcome};
+use crate::config::SqliteConfig;
+use crate::error::Error;
+use crate::statement::{Call, Shape};
+
+pub(crate) use execute::{describe, error};
+pub(crate) use transaction::SqliteTransaction;
+
+/// How many prepared statements a connection keeps; above the number of declared statements of all services.
+const STATEMENT_CACHE: usize = 512;
+
+/// The SQLite engine.
+#[derive(Debug)]
+pub(crate) struct Sqlite {
+    path: PathBuf,
+    writer: writer::Writer,
+    readers: readers::Readers,
+}
+
+impl Sqlite {
+    pub(crate) fn open(path: &Path, config: &SqliteConfig) -> Result<Self, Error> {
+        // The writer first: it makes the file and switches it to WAL, which readers cannot.
+        let writer = writer::Writer::start(connect(path, config, false)?, config)?;
+        let readers = readers::Readers::start(config, || connect(path, config, true))?;
+        Ok(Self {
+            path: path.to_owned(),
+            writer,
+            readers,
+        })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) async fn run<S: Shape>(&self, call: Call) -> Result<(S::Out, u64), Error> {
+        if call.writes {
+            self.writer.run::<S>(call).await
+        } else {
+            self.readers.run::<S>(call).await
+        }
+    }
+
+    pub(crate) async fn batch(&self, batch: Batch) -> Result<Vec<Outcome>, Error> {
+        self.writer.batch(batch).await
+    }
+
+    pub(crate) async fn begin(&self) -> Result<SqliteTransaction, Error> {
+        self.writer.begin().await
+    }
+
+    /// Runs `work` on the writer's connection outside any transaction: migrations and maintenance.
+    pub(crate) async fn exclusively<T: Send + 'static>(
+        &self,
+        name: &'static str,
+        work: impl FnOnce(&mut Connection) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.writer.exclusively(name, work).await
+    }
+
+    /// Finishes what waits, folds the WAL into the file and ends the threads.
+    pub(crate) async fn close(&self) {
+        self.readers.close();
+        self.writer.close().await;
+    }
+}
+
+fn connect(path: &Path, config: &SqliteConfig, read_only: bool) -> Result<Connection, Error> {
+    let open = || -> rusqlite::Result<Connection> {
+        // Read-only connections still need write access to the shared memory file, so they open read-write and are
+        // held to reading by `query_only`.
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX
+            | if read_only {
+                OpenFlags::empty()
+            } else {
+                OpenFlags::SQLITE_OPEN_CREATE
+            };
+        let conn = Connection::open_with_flags(path, flags)?;
+        conn.busy_timeout(config.busy_timeout)?;
+        conn.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
+        if !read_only {
+            conn.pragma_update(None, "journal_mode", "WAL")?;
+        }
+        conn.pragma_update(None, "synchronous", "FULL")?;
+        conn.pragma_update(None, "foreign_keys", true)?;
+        conn.pragma_update(None, "recursive_triggers", true)?;
+        conn.pragma_update(None, "temp_store", "MEMORY")?;
+        conn.pragma_update(None, "cache_size", -i64::from(config.cache_kib))?;
+        conn.pragma_update(None, "wal_autocheckpoint", 4_000)?;
+        conn.pragma_update(None, "query_only", read_only)?;
+        Ok(conn)
+    };
+    open().map_err(|e| error("db.open", e))
+}

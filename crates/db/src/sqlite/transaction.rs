@@ -1,0 +1,150 @@
+//! A transaction with reads in the middle: the writer serves it alone until it ends.
+
+use async_channel::{Receiver, Sender};
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::execute;
+use crate::batch::{Batch, Outcome};
+use crate::error::Error;
+use crate::statement::{Call, Shape};
+
+/// One step, run on the writer's connection.
+type Command = Box<dyn FnOnce(&Connection) + Send>;
+
+enum Message {
+    Command(Command),
+    Commit(oneshot::Sender<Result<(), Error>>),
+}
+
+/// The writer's end.
+pub(super) struct Commands {
+    messages: Receiver<Message>,
+    started: oneshot::Sender<Result<(), Error>>,
+}
+
+/// The caller's end. Dropping it without a commit undoes the transaction.
+#[derive(Debug)]
+pub(crate) struct SqliteTransaction {
+    messages: Sender<Message>,
+}
+
+/// A transaction that waits for its start.
+pub(super) struct Starting {
+    transaction: SqliteTransaction,
+    started: oneshot::Receiver<Result<(), Error>>,
+}
+
+pub(super) fn pair() -> (Starting, Commands) {
+    // One step at a time is in flight; the second place is for the commit.
+    let (messages, receiver) = async_channel::bounded(2);
+    let (reply, started) = oneshot::channel();
+    let transaction = SqliteTransaction { messages };
+    (
+        Starting {
+            transaction,
+            started,
+        },
+        Commands {
+            messages: receiver,
+            started: reply,
+        },
+    )
+}
+
+impl Starting {
+    pub(super) async fn started(self) -> Result<SqliteTransaction, Error> {
+        self.started
+            .await
+            .map_err(|e| Error::unavailable("db.begin", e))??;
+        Ok(self.transaction)
+    }
+}
+
+impl SqliteTransaction {
+    pub(crate) async fn run<S: Shape>(&self, call: Call) -> Result<(S::Out, u64), Error> {
+        let name = call.name;
+        self.step(name, move |conn| execute::run::<S>(conn, &call))
+            .await
+    }
+
+    pub(crate) async fn batch(&self, batch: Batch) -> Result<Vec<Outcome>, Error> {
+        let name = batch.name();
+        self.step(name, move |conn| {
+            batch.steps.iter().map(|s| execute::step(conn, s)).collect()
+        })
+        .await
+    }
+
+    pub(crate) async fn commit(&self) -> Result<(), Error> {
+        let (reply, answer) = oneshot::channel();
+        let lost = || Error::Unavailable {
+            statement: "db.commit",
+            source: None,
+        };
+        self.messages
+            .send(Message::Commit(reply))
+            .await
+            .map_err(|_lost| lost())?;
+        answer.await.map_err(|_lost| lost())?
+    }
+
+    async fn step<T: Send + 'static>(
+        &self,
+        name: &'static str,
+        work: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let (reply, answer) = oneshot::channel();
+        let lost = || Error::Unavailable {
+            statement: name,
+            source: None,
+        };
+        let command: Command = Box::new(move |conn| drop(reply.send(work(conn))));
+        self.messages
+            .send(Message::Command(command))
+            .await
+            .map_err(|_lost| lost())?;
+        answer.await.map_err(|_lost| lost())?
+    }
+}
+
+/// Serves one transaction from `BEGIN` to its end.
+pub(super) fn serve(conn: &Connection, commands: Commands) {
+    let Commands { messages, started } = commands;
+    let begun = conn
+        .execute_batch("BEGIN IMMEDIATE")
+        .map_err(|e| execute::error("db.begin", e));
+    let failed = begun.is_err();
+    if started.send(begun).is_err() || failed {
+        rollback(conn);
+        return;
+    }
+    loop {
+        match messages.recv_blocking() {
+            Ok(Message::Command(command)) => command(conn),
+            Ok(Message::Commit(reply)) => {
+                let result = conn
+                    .execute_batch("COMMIT")
+                    .map_err(|e| execute::error("db.commit", e));
+                if result.is_err() {
+                    rollback(conn);
+                }
+                drop(reply.send(result));
+                return;
+            }
+            // The caller gave up: its closure failed, its deadline passed, or it was cancelled.
+            Err(_) => {
+                rollback(conn);
+                return;
+            }
+        }
+    }
+}
+
+fn rollback(conn: &Connection) {
+    if !conn.is_autocommit()
+        && let Err(e) = conn.execute_batch("ROLLBACK")
+    {
+        tracing::error!(error = %e, "a transaction could not be undone");
+    }
+}
