@@ -44,7 +44,13 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         )
     });
     report.step("documentation", || {
-        let mut doc = cmd::cargo(&["doc", "--quiet", "--workspace", "--no-deps"]);
+        let mut doc = cmd::cargo(&[
+            "doc",
+            "--quiet",
+            "--workspace",
+            "--all-features",
+            "--no-deps",
+        ]);
         passes(
             doc.env("RUSTDOCFLAGS", "-D warnings"),
             "mend what rustdoc printed above",

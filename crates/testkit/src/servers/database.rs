@@ -2,6 +2,9 @@
 
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 
 use super::error::{Error, Result};
 use super::psql::Psql;
@@ -120,8 +123,12 @@ fn template_name(key: &str) -> String {
     format!("brisk_template_{readable}_{:016x}", hasher.finish())
 }
 
-/// The right to fill one template, among all processes on this machine.
-struct Turn(File);
+/// The right to fill one template, among all processes on this machine: a locked file that goes with the right.
+struct Turn {
+    path: PathBuf,
+    // Held for its lock, which the system releases with the file.
+    _file: File,
+}
 
 impl Turn {
     fn take(admin: &Psql, name: &str) -> Result<Self> {
@@ -130,20 +137,34 @@ impl Turn {
             .host_and_port()
             .replace([':', '[', ']'], "_");
         let path = std::env::temp_dir().join(format!("brisk-{server}-{name}.lock"));
-        File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .and_then(|file| file.lock().map(|()| Self(file)))
-            .map_err(Error::io(format!("lock {}", path.display())))
+        Self::lock(&path).map_err(Error::io(format!("lock {}", path.display())))
+    }
+
+    fn lock(path: &Path) -> io::Result<Self> {
+        loop {
+            let file = File::options()
+                .create(true)
+                .truncate(false)
+                .write(true)
+                .open(path)?;
+            file.lock()?;
+            // Whoever held it before has removed it meanwhile; a lock on a removed file excludes nobody.
+            let same = std::fs::metadata(path)
+                .is_ok_and(|now| file.metadata().is_ok_and(|held| held.ino() == now.ino()));
+            if same {
+                return Ok(Self {
+                    path: path.to_owned(),
+                    _file: file,
+                });
+            }
+        }
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        // The system releases the lock with the file if this fails.
-        drop(self.0.unlock());
+        // A file left behind in the temporary folder excludes nobody once its lock is gone.
+        std::fs::remove_file(&self.path).ok();
     }
 }
 

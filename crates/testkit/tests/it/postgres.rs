@@ -1,5 +1,5 @@
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Instant;
 
 use brisk_testkit::servers::{Error, Postgres};
 
@@ -92,18 +92,33 @@ async fn a_template_whose_filling_failed_is_filled_again_from_nothing() {
 }
 
 #[test]
-fn eight_threads_get_eight_databases_at_once() {
-    let began = Instant::now();
-    let names: std::collections::HashSet<String> = std::thread::scope(|scope| {
+fn eight_threads_at_once_fill_a_template_once_and_get_a_copy_each() {
+    let fills = AtomicU32::new(0);
+    let key = format!("threads {}", std::process::id());
+    let names: HashSet<String> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..8)
-            .map(|_| scope.spawn(|| Postgres::shared().database().unwrap().name().to_owned()))
+            .map(|_| {
+                scope.spawn(|| {
+                    let runtime = tokio::runtime::Builder::new_current_thread()
+                        .build()
+                        .unwrap();
+                    let database = runtime
+                        .block_on(Postgres::shared().database_from(&key, async |_| {
+                            fills.fetch_add(1, Ordering::Relaxed);
+                            Ok::<_, Error>(())
+                        }))
+                        .unwrap();
+                    database.name().to_owned()
+                })
+            })
             .collect();
         threads
             .into_iter()
             .map(|thread| thread.join().unwrap())
             .collect()
     });
-    assert_eq!(names.len(), 8, "after {:?}", began.elapsed());
+    assert_eq!(names.len(), 8);
+    assert_eq!(fills.load(Ordering::Relaxed), 1);
 }
 
 /// Sends a statement to an address as another program; answers whether it was accepted.
