@@ -1,0 +1,254 @@
+//! A Redis or Valkey server of our own, or one that the surroundings provide.
+
+use std::env;
+use std::ffi::OsString;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use super::address::Address;
+use super::error::{Error, Result};
+use super::find;
+use super::supervise::{Durability, Launch, Supervised, random_word};
+
+/// The variable that names a server to use instead of starting one; `cargo xtask test` sets it.
+const URL_SETTING: &str = "BRISK_TEST_REDIS_URL";
+
+/// Numbered databases of a private server, the first kept for handing out the others.
+const DATABASES: u32 = 1024;
+
+/// A local server answers in microseconds; longer means that it hangs.
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
+
+const PREPARE: &str = r#"printf 'requirepass %s\n' "$BRISK_PASSWORD" >"$BRISK_FOLDER/redis.conf""#;
+
+/// A Redis or Valkey server for tests or measurements; a private one ends when this value is dropped.
+#[derive(Debug)]
+pub struct Redis {
+    address: Address,
+    server: Option<Supervised>,
+}
+
+impl Redis {
+    /// Starts a private server on a free port of 127.0.0.1, with its own folder and password, keeping nothing on disk.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotInstalled`] without a server program; otherwise what kept it from starting, with the end of its log.
+    pub fn start() -> Result<Self> {
+        let password = random_word()?;
+        let server = Launch {
+            prefix: "brisk-redis-",
+            users: &["redis", "valkey", "nobody"],
+            prepare: PREPARE,
+            env: vec![("BRISK_PASSWORD", OsString::from(&password))],
+            stop: "TERM",
+            program: find::redis()?,
+            durability: Durability::Scratch,
+        }
+        .start(|folder, port| {
+            let mut arguments = vec![folder.join("redis.conf").into()];
+            arguments.extend(
+                [
+                    ("--port", port.to_string()),
+                    ("--bind", "127.0.0.1".to_owned()),
+                    ("--databases", DATABASES.to_string()),
+                    ("--save", String::new()),
+                    ("--appendonly", "no".to_owned()),
+                    ("--daemonize", "no".to_owned()),
+                ]
+                .into_iter()
+                .flat_map(|(name, value)| [OsString::from(name), value.into()]),
+            );
+            arguments
+        })?;
+        let url = format!("redis://:{password}@{}/0", server.address());
+        Ok(Self {
+            address: Address::parse(&url)?,
+            server: Some(server),
+        })
+    }
+
+    /// Uses the server at `url` and leaves it running.
+    ///
+    /// # Errors
+    ///
+    /// When `url` is no address.
+    pub fn at(url: &str) -> Result<Self> {
+        Ok(Self {
+            address: Address::parse(url)?,
+            server: None,
+        })
+    }
+
+    /// The server of this test process: the one that `BRISK_TEST_REDIS_URL` names, else one started at first use and
+    /// ended with the process.
+    ///
+    /// # Panics
+    ///
+    /// When there is neither; the message holds the command that installs Redis.
+    #[must_use]
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<Redis> = OnceLock::new();
+        SHARED.get_or_init(|| {
+            let server = match env::var(URL_SETTING) {
+                Ok(url) if !url.is_empty() => Self::at(&url),
+                _ => Self::start(),
+            };
+            #[expect(
+                clippy::panic,
+                reason = "a missing server fails the test that needs it, loudly"
+            )]
+            server.unwrap_or_else(|error| panic!("no Redis for tests: {error}"))
+        })
+    }
+
+    /// The address of database 0. Tests that share the server take a [`RedisDatabase`] instead.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.address.with_name("0").url()
+    }
+
+    /// The process id of a private server; none for one that we did not start.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.server.as_ref().map(Supervised::pid)
+    }
+
+    /// A numbered database that no other test holds, emptied now and when dropped.
+    ///
+    /// Keys are apart, channels are not: Redis publishes across its databases, so a test that subscribes takes a
+    /// prefix or a server of its own. Numbers come round again after as many as the server has.
+    ///
+    /// # Errors
+    ///
+    /// When the server cannot be reached or refuses.
+    pub fn database(&self) -> Result<RedisDatabase> {
+        let turn: u32 = number(&self.command(0, "INCR brisk:test:databases")?)?;
+        let databases = self.command(0, "CONFIG GET databases")?;
+        let databases: u32 = number(databases.lines().last().unwrap_or_default())?;
+        let number = 1 + turn % databases.saturating_sub(1).max(1);
+        self.command(number, "FLUSHDB")?;
+        Ok(RedisDatabase {
+            server: Self {
+                address: self.address.clone(),
+                server: None,
+            },
+            number,
+        })
+    }
+
+    /// Sends one command as a line of words to a numbered database and answers its reply, several parts as lines.
+    ///
+    /// # Errors
+    ///
+    /// When the server cannot be reached or answers with an error.
+    pub fn command(&self, database: u32, line: &str) -> Result<String> {
+        let failed = || Error::io(format!("send `{line}` to {}", self.address.host_and_port()));
+        let stream = TcpStream::connect(self.address.host_and_port()).map_err(failed())?;
+        stream
+            .set_read_timeout(Some(ANSWER_LIMIT))
+            .map_err(failed())?;
+        let mut replies = BufReader::new(stream);
+        let mut ask = |line: &str| -> Result<String> {
+            replies
+                .get_mut()
+                .write_all(format!("{line}\r\n").as_bytes())
+                .map_err(failed())?;
+            reply(&mut replies)
+                .map_err(failed())?
+                .map_err(|answer| Error::Refused {
+                    statement: line.to_owned(),
+                    answer,
+                })
+        };
+        if let Some(password) = self.address.password() {
+            ask(&format!("AUTH {password}"))?;
+        }
+        ask(&format!("SELECT {database}"))?;
+        ask(line)
+    }
+}
+
+/// One numbered database of a Redis server, for one test.
+#[derive(Debug)]
+pub struct RedisDatabase {
+    server: Redis,
+    number: u32,
+}
+
+impl RedisDatabase {
+    /// Its address.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.server
+            .address
+            .with_name(&self.number.to_string())
+            .url()
+    }
+
+    /// Sends one command as a line of words, as another program would.
+    ///
+    /// # Errors
+    ///
+    /// When the server cannot be reached or answers with an error.
+    pub fn command(&self, line: &str) -> Result<String> {
+        self.server.command(self.number, line)
+    }
+}
+
+impl Drop for RedisDatabase {
+    fn drop(&mut self) {
+        // The server may have been ended on purpose, and the next holder empties the database again.
+        drop(self.command("FLUSHDB"));
+    }
+}
+
+fn number(text: &str) -> Result<u32> {
+    text.trim().parse().ok().ok_or_else(|| Error::Refused {
+        statement: "a command whose reply is a number".to_owned(),
+        answer: text.to_owned(),
+    })
+}
+
+/// Reads one reply of the protocol (RESP2); the inner error is the server's.
+fn reply(
+    source: &mut BufReader<TcpStream>,
+) -> std::io::Result<std::result::Result<String, String>> {
+    let mut line = String::new();
+    if source.read_line(&mut line)? == 0 {
+        return Err(std::io::ErrorKind::UnexpectedEof.into());
+    }
+    let line = line.trim_end();
+    let (kind, rest) = line.split_at_checked(1).unwrap_or_default();
+    let length = || {
+        rest.parse::<i64>()
+            .ok()
+            .and_then(|n| usize::try_from(n).ok())
+    };
+    match kind {
+        "+" | ":" => Ok(Ok(rest.to_owned())),
+        "-" => Ok(Err(rest.to_owned())),
+        "$" => {
+            let Some(length) = length() else {
+                return Ok(Ok(String::new()));
+            };
+            let mut bytes = vec![0; length + 2];
+            source.read_exact(&mut bytes)?;
+            bytes.truncate(length);
+            Ok(Ok(String::from_utf8_lossy(&bytes).into_owned()))
+        }
+        "*" => {
+            let mut parts = Vec::new();
+            for _ in 0..length().unwrap_or(0) {
+                match reply(source)? {
+                    Ok(part) => parts.push(part),
+                    Err(refusal) => return Ok(Err(refusal)),
+                }
+            }
+            Ok(Ok(parts.join("\n")))
+        }
+        _ => Err(std::io::ErrorKind::InvalidData.into()),
+    }
+}

@@ -1,0 +1,45 @@
+//! `cargo xtask bench NAME`: one benchmark, with servers that keep what they accept.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use brisk_testkit::servers::Durability;
+
+use crate::cmd;
+use crate::engines::Engines;
+
+/// Options of `bench`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// What to measure, such as civic, db or cache.
+    name: String,
+    /// Fewer and shorter rounds, to see that it runs; its figures prove nothing.
+    #[arg(long, conflicts_with = "long")]
+    quick: bool,
+    /// More rounds and full-size data.
+    #[arg(long)]
+    long: bool,
+    /// Writes the figures to this file too.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let manifest = cmd::root().join("bench/Cargo.toml");
+    if !manifest.exists() {
+        bail!("bench/Cargo.toml does not exist, so there is nothing to measure with");
+    }
+    let engines = Engines::start(Durability::Full)?;
+    let mut command = cmd::cargo(&["run", "--release", "--manifest-path"]);
+    command.arg(manifest).arg("--").arg(&options.name);
+    for (wanted, flag) in [(options.quick, "--quick"), (options.long, "--long")] {
+        if wanted {
+            command.arg(flag);
+        }
+    }
+    if let Some(file) = &options.json {
+        command.arg("--json").arg(std::path::absolute(file)?);
+    }
+    engines.export(&mut command);
+    cmd::run(&mut command)
+}

@@ -1,0 +1,9 @@
+//! The house's own rules, which no other tool knows. Each answers what to mend; nothing means that it is kept.
+
+mod files;
+#[cfg(test)]
+mod tests;
+mod workspace;
+
+pub(crate) use files::{files, lengths, migrations, places};
+pub(crate) use workspace::{floors, inheritance, readmes};
