@@ -1,0 +1,95 @@
+//! The metric names of the programs that Brisk replaces, so that their dashboards and alerts go on working.
+//!
+//! Written beside the names of [`crate::names`] where `telemetry.seed_aliases` is on. Their bucket bounds are the
+//! originals' with two finer steps.
+
+use metrics::Unit;
+
+use crate::names::{Kind, Metric, describe_one};
+
+/// Requests by method, endpoint and status code.
+pub const HTTP_REQUESTS: &str = "http_requests_total";
+/// Duration of requests by method and endpoint.
+pub const HTTP_REQUEST_DURATION: &str = "http_request_duration_seconds";
+/// Requests in work by method and endpoint.
+pub const HTTP_REQUESTS_IN_PROGRESS: &str = "http_requests_in_progress";
+/// Duration of statements by operation.
+pub const DB_QUERY_DURATION: &str = "db_query_duration_seconds";
+/// Slow statements by operation.
+pub const DB_SLOW_QUERIES: &str = "db_slow_queries_total";
+/// Failed statements by operation.
+pub const DB_QUERY_ERRORS: &str = "db_query_errors_total";
+/// Statements of one request by route.
+pub const DB_QUERIES_PER_REQUEST: &str = "db_queries_per_request";
+/// Requests turned away, by kind of limit.
+pub const RATE_LIMIT_HITS: &str = "rate_limit_hits_total";
+
+/// Every alias.
+pub const METRICS: &[Metric] = &[
+    Metric {
+        name: HTTP_REQUESTS,
+        kind: Kind::Counter,
+        unit: Unit::Count,
+        help: "HTTP requests.",
+    },
+    Metric {
+        name: HTTP_REQUEST_DURATION,
+        kind: Kind::Histogram(&[
+            0.0005, 0.001, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0,
+            7.5, 10.0,
+        ]),
+        unit: Unit::Seconds,
+        help: "Duration of HTTP requests.",
+    },
+    Metric {
+        name: HTTP_REQUESTS_IN_PROGRESS,
+        kind: Kind::Gauge,
+        unit: Unit::Count,
+        help: "HTTP requests in work.",
+    },
+    Metric {
+        name: DB_QUERY_DURATION,
+        kind: Kind::Histogram(&[
+            0.0005, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
+        ]),
+        unit: Unit::Seconds,
+        help: "Duration of database statements.",
+    },
+    Metric {
+        name: DB_SLOW_QUERIES,
+        kind: Kind::Counter,
+        unit: Unit::Count,
+        help: "Slow database statements.",
+    },
+    Metric {
+        name: DB_QUERY_ERRORS,
+        kind: Kind::Counter,
+        unit: Unit::Count,
+        help: "Failed database statements.",
+    },
+    Metric {
+        name: DB_QUERIES_PER_REQUEST,
+        kind: Kind::Histogram(crate::names::COUNTS),
+        unit: Unit::Count,
+        help: "Statements that one request sent.",
+    },
+    Metric {
+        name: RATE_LIMIT_HITS,
+        kind: Kind::Counter,
+        unit: Unit::Count,
+        help: "Requests turned away by a limit.",
+    },
+];
+
+pub(crate) fn buckets() -> impl Iterator<Item = (&'static str, &'static [f64])> {
+    METRICS.iter().filter_map(|m| match m.kind {
+        Kind::Histogram(buckets) => Some((m.name, buckets)),
+        Kind::Counter | Kind::Gauge => None,
+    })
+}
+
+pub(crate) fn describe() {
+    for metric in METRICS {
+        describe_one(metric);
+    }
+}

@@ -1,0 +1,61 @@
+//! The `[telemetry]` section.
+
+use std::time::Duration;
+
+use brisk_config::{Problems, Section};
+use serde::{Deserialize, Serialize};
+use tracing_subscriber::EnvFilter;
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// One compact line for people; coloured on a terminal.
+    #[default]
+    Human,
+    /// One JSON object a line for machines.
+    Json,
+}
+
+/// What is told, and how.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TelemetryConfig {
+    /// A level (`info`) or a filter (`info,brisk_db=debug`); levels in any case.
+    pub log_level: String,
+    /// How log lines are written.
+    pub log_format: LogFormat,
+    /// Whether the seeds' metric names are written beside OpenTelemetry's.
+    pub seed_aliases: bool,
+    /// From this time on a statement is slow: kept in the list of slow ones and logged by the database crate.
+    #[serde(with = "brisk_config::duration")]
+    pub slow_statement: Duration,
+}
+
+impl Default for TelemetryConfig {
+    fn default() -> Self {
+        Self {
+            log_level: "info".to_owned(),
+            log_format: LogFormat::default(),
+            seed_aliases: true,
+            slow_statement: Duration::from_millis(100),
+        }
+    }
+}
+
+impl TelemetryConfig {
+    pub(crate) fn filter(&self) -> Result<EnvFilter, tracing_subscriber::filter::ParseError> {
+        EnvFilter::builder().parse(self.log_level.to_lowercase())
+    }
+}
+
+impl Section for TelemetryConfig {
+    fn check(&self, problems: &mut Problems) {
+        if let Err(error) = self.filter() {
+            problems.add(
+                "log_level",
+                format!("{error}; write a level such as `info` or a filter such as `info,brisk_db=debug`"),
+            );
+        }
+    }
+}

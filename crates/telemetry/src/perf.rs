@@ -1,0 +1,181 @@
+//! Performance statistics of one running program, kept in memory.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use brisk_core::Clock;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::TelemetryConfig;
+use crate::route::{RouteMeter, RouteStats};
+use crate::slow::{SlowList, SlowStatement};
+use crate::statement::{Operation, StatementMeter, StatementStats};
+
+/// The most routes and the most statements that are told apart; whatever comes later shares one line, `other`.
+///
+/// Routes are templates and statements are declared, so a program stays far below; the bound holds if one does not.
+const MOST: usize = 4_096;
+
+const OTHER: &str = "other";
+
+/// The meters of one route, one for each method.
+type Methods = RwLock<Vec<(&'static str, Arc<RouteMeter>)>>;
+type Shared<K, V> = RwLock<HashMap<K, Arc<V>>>;
+
+/// Statistics by route and by statement since the start, and the last 100 slow statements.
+#[derive(Debug)]
+pub struct PerfStats {
+    clock: Clock,
+    since: Timestamp,
+    slow_statement: Duration,
+    seed_aliases: bool,
+    // By route first, so that a look-up needs no owned key.
+    routes: Shared<Box<str>, Methods>,
+    statements: Shared<(&'static str, &'static str), StatementMeter>,
+    slow: Arc<SlowList>,
+}
+
+impl PerfStats {
+    /// Empty statistics from now on.
+    pub fn new(config: &TelemetryConfig, clock: Clock) -> Arc<Self> {
+        Arc::new(Self {
+            since: clock.now(),
+            clock,
+            slow_statement: config.slow_statement,
+            seed_aliases: config.seed_aliases,
+            routes: RwLock::default(),
+            statements: RwLock::default(),
+            slow: Arc::default(),
+        })
+    }
+
+    /// The meter of a declared statement on one engine (`postgresql`, `sqlite`); ask once and keep it.
+    pub fn statement(
+        &self,
+        name: &'static str,
+        system: &'static str,
+        operation: Operation,
+    ) -> Arc<StatementMeter> {
+        if let Some(found) = read(&self.statements, &(name, system)) {
+            return found;
+        }
+        let mut all = self
+            .statements
+            .write()
+            .expect("no holder of this lock can panic");
+        let name = if all.len() < MOST { name } else { OTHER };
+        let made = || {
+            Arc::new(StatementMeter::new(
+                name,
+                system,
+                operation,
+                self.slow_statement,
+                self.seed_aliases,
+                Arc::clone(&self.slow),
+                self.clock.clone(),
+            ))
+        };
+        Arc::clone(all.entry((name, system)).or_insert_with(made))
+    }
+
+    /// The meter of a route: its method and its template, or `unmatched`.
+    ///
+    /// Without allocation from the second call on. A method outside the usual ones counts as `_OTHER`, as
+    /// OpenTelemetry has it, because clients may send any word.
+    pub fn route(&self, method: &str, route: &str) -> Arc<RouteMeter> {
+        let method = known_method(method);
+        let found = self
+            .routes
+            .read()
+            .expect("no holder of this lock can panic")
+            .get(route)
+            .map(Arc::clone);
+        let methods = found.unwrap_or_else(|| {
+            let mut all = self
+                .routes
+                .write()
+                .expect("no holder of this lock can panic");
+            let route = if all.len() < MOST { route } else { OTHER };
+            Arc::clone(all.entry(route.into()).or_default())
+        });
+        let find = |list: &[(&'static str, Arc<RouteMeter>)]| {
+            list.iter()
+                .find(|(name, _)| *name == method)
+                .map(|(_, meter)| Arc::clone(meter))
+        };
+        if let Some(found) = find(&methods.read().expect("no holder of this lock can panic")) {
+            return found;
+        }
+        let mut list = methods.write().expect("no holder of this lock can panic");
+        find(&list).unwrap_or_else(|| {
+            let meter = Arc::new(RouteMeter::new(method, route, self.seed_aliases));
+            list.push((method, Arc::clone(&meter)));
+            meter
+        })
+    }
+
+    /// All numbers of this moment, the costliest first.
+    pub fn snapshot(&self) -> Snapshot {
+        let mut routes: Vec<RouteStats> = self
+            .routes
+            .read()
+            .expect("no holder of this lock can panic")
+            .values()
+            .flat_map(|methods| {
+                let methods = methods.read().expect("no holder of this lock can panic");
+                methods
+                    .iter()
+                    .filter_map(|(_, m)| m.stats())
+                    .collect::<Vec<_>>()
+            })
+            .collect();
+        routes.sort_by(|a, b| b.times.total_ms.total_cmp(&a.times.total_ms));
+        let mut statements: Vec<StatementStats> = self
+            .statements
+            .read()
+            .expect("no holder of this lock can panic")
+            .values()
+            .filter_map(|m| m.stats())
+            .collect();
+        statements.sort_by(|a, b| b.times.total_ms.total_cmp(&a.times.total_ms));
+        Snapshot {
+            since: self.since,
+            at: self.clock.now(),
+            routes,
+            statements,
+            slow_statements: self.slow.latest(),
+        }
+    }
+}
+
+fn read<K: Eq + Hash, V>(map: &Shared<K, V>, key: &K) -> Option<Arc<V>> {
+    map.read()
+        .expect("no holder of this lock can panic")
+        .get(key)
+        .map(Arc::clone)
+}
+
+fn known_method(method: &str) -> &'static str {
+    const KNOWN: [&str; 9] = [
+        "GET", "POST", "PATCH", "PUT", "DELETE", "HEAD", "OPTIONS", "CONNECT", "TRACE",
+    ];
+    KNOWN.into_iter().find(|m| *m == method).unwrap_or("_OTHER")
+}
+
+/// The statistics of one moment.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Snapshot {
+    /// When counting began.
+    pub since: Timestamp,
+    /// When the snapshot was taken.
+    pub at: Timestamp,
+    /// By route, the costliest first.
+    pub routes: Vec<RouteStats>,
+    /// By statement, the costliest first.
+    pub statements: Vec<StatementStats>,
+    /// The last 100 slow ones, the latest first.
+    pub slow_statements: Vec<SlowStatement>,
+}
