@@ -16,6 +16,8 @@ mod row;
 mod source;
 mod split;
 mod status;
+#[cfg(test)]
+mod tests;
 mod text;
 mod times;
 mod translate;

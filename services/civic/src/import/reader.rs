@@ -21,6 +21,9 @@ use super::translate::Record;
 /// Columns that a header has at most.
 const MAX_COLUMNS: usize = 1_000;
 
+/// Bytes in which the delimiter is looked for.
+const HEADER_LOOK: usize = 64 * 1024;
+
 /// How a file is to be read.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -349,7 +352,7 @@ impl Csv {
             }
         }
         let text = std::str::from_utf8(&self.output[..written])
-            .map_err(|_| Fault::new(RowCode::EncodingInvalid, "not UTF-8"))?;
+            .map_err(|error| Fault::new(RowCode::EncodingInvalid, error.to_string()))?;
         fields.text.clear();
         fields.text.push_str(text);
         fields.ends.clear();
@@ -390,7 +393,15 @@ fn detect<R: Read>(splitter: &mut Splitter<R>) -> Result<Format, FileError> {
             }
         }
     }
-    let bytes = splitter.peek(64 * 1024)?;
+    // No further than the first line, so that a source that fails later still gives the rows before.
+    let mut want = 1;
+    let bytes = loop {
+        let bytes = splitter.peek(want)?;
+        if bytes.len() < want || bytes.len() >= HEADER_LOOK || bytes.contains(&b'\n') {
+            break splitter.buffered();
+        }
+        want = bytes.len() + 1;
+    };
     match bytes.first() {
         Some(b'{') => return Ok(Format::Ndjson),
         Some(b'[') => return Err(FileError::NotNdjson),

@@ -45,11 +45,14 @@ impl Charset {
     }
 }
 
+/// The bytes that were looked at, and those after them.
+type Whole<R> = Chain<Cursor<Vec<u8>>, R>;
+
 /// A file's bytes, unpacked while they are read.
 #[derive(Debug)]
 pub(super) enum Source<R: Read> {
-    Plain(Chain<Cursor<Vec<u8>>, R>),
-    Gzip(Box<MultiGzDecoder<BufReader<Chain<Cursor<Vec<u8>>, R>>>>),
+    Plain(Whole<R>),
+    Gzip(Box<MultiGzDecoder<BufReader<Whole<R>>>>),
 }
 
 impl<R: Read> Source<R> {

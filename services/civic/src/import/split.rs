@@ -16,6 +16,9 @@ use super::source::Source;
 /// Bytes asked of the source at a time.
 const CHUNK: usize = 64 * 1024;
 
+/// Bytes kept of a line that is longer than the buffer; a character has at most four.
+const KEPT: usize = super::error::RAW_CHARS * 4;
+
 /// One record, or the physical line that was given up for it.
 #[derive(Debug)]
 pub(super) struct Piece {
@@ -65,6 +68,11 @@ impl<R: Read> Splitter<R> {
     pub(super) fn peek(&mut self, want: usize) -> Result<&[u8], FileError> {
         while self.buf.len() - self.start < want && self.fill()? {}
         Ok(&self.buf[self.start..])
+    }
+
+    /// What is buffered and not yet handed out.
+    pub(super) fn buffered(&self) -> &[u8] {
+        &self.buf[self.start..]
     }
 
     /// Passes over `count` buffered bytes.
@@ -166,20 +174,17 @@ impl<R: Read> Splitter<R> {
         let mut fields = 1_usize;
         let mut pos = 0_usize;
         loop {
-            while self.start + pos >= self.buf.len() {
-                if pos > self.max_record {
-                    let open = at == At::Quoted;
-                    return Ok(Err(if open { open_quote() } else { self.too_long() }));
-                }
-                if !self.fill()? {
-                    return Ok(if at == At::Quoted {
-                        Err(open_quote())
-                    } else {
-                        Ok(pos)
-                    });
-                }
+            if pos > self.max_record {
+                let open = at == At::Quoted;
+                return Ok(Err(if open { open_quote() } else { self.too_long() }));
             }
-            let rest = &self.buf[self.start + pos..];
+            if self.start + pos >= self.buf.len() && !self.fill()? {
+                let open = at == At::Quoted;
+                return Ok(if open { Err(open_quote()) } else { Ok(pos) });
+            }
+            // No further than the limit, so that the fault found does not depend on what is buffered.
+            let limit = (self.start + self.max_record + 1).min(self.buf.len());
+            let rest = &self.buf[self.start + pos..limit];
             if at == At::Quoted {
                 match memchr(b'"', rest) {
                     Some(found) => {
@@ -207,7 +212,7 @@ impl<R: Read> Splitter<R> {
                     }
                     At::FieldStart
                 }
-                (At::FieldStart, b'"') | (At::QuoteInQuoted, b'"') => At::Quoted,
+                (At::FieldStart | At::QuoteInQuoted, b'"') => At::Quoted,
                 (At::QuoteInQuoted, b'\r') => At::LineEnding,
                 (At::QuoteInQuoted | At::LineEnding, _) => {
                     return Ok(Err(Fault::new(
@@ -258,8 +263,13 @@ impl<R: Read> Splitter<R> {
         }
     }
 
-    /// Drops the physical line at `start`, however long; the piece keeps as much of it as is buffered.
+    /// Drops the physical line at `start`, however long; the piece keeps its beginning.
     fn give_up(&mut self, fault: Fault) -> Result<Piece, FileError> {
+        // What is kept must not depend on how the bytes happened to arrive.
+        while self.buffered().len() < KEPT
+            && memchr(b'\n', self.buffered()).is_none()
+            && self.fill()?
+        {}
         if let Some(at) = memchr(b'\n', &self.buf[self.start..]) {
             let piece = self.take(at + 1, false);
             return Ok(Piece {
@@ -267,7 +277,7 @@ impl<R: Read> Splitter<R> {
                 ..piece
             });
         }
-        let keep = self.start..self.buf.len().min(self.start + super::error::RAW_CHARS * 4);
+        let keep = self.start..self.buf.len().min(self.start + KEPT);
         let kept = self.buf[keep].to_vec();
         loop {
             self.start = self.buf.len();

@@ -148,10 +148,9 @@ impl Record<'_> {
         zone: &TimeZone,
     ) -> Result<Instants, Fault> {
         let style = match self.layout.preset() {
-            Preset::Native | Preset::Open311Bulk => Style::Iso,
             // Legacy cases carry `+00` behind a local clock reading; all times of a row are read alike.
             Preset::Boston311New if id.is_some_and(|id| id.starts_with("101")) => Style::IsoWall,
-            Preset::Boston311New => Style::Iso,
+            Preset::Native | Preset::Open311Bulk | Preset::Boston311New => Style::Iso,
             Preset::Nyc311 | Preset::Boston311 | Preset::StLouisCsb => Style::American,
         };
         let read = |role: Role, what: &str| match self.get(role) {
