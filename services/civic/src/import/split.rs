@@ -34,6 +34,8 @@ pub(super) struct Piece {
 #[derive(Debug)]
 pub(super) struct Splitter<R: Read> {
     source: Source<R>,
+    /// What one read of the source fills.
+    chunk: Box<[u8]>,
     buf: Vec<u8>,
     /// First byte not yet handed out.
     start: usize,
@@ -47,6 +49,7 @@ impl<R: Read> Splitter<R> {
     pub(super) fn new(source: Source<R>, max_record: usize) -> Self {
         Self {
             source,
+            chunk: vec![0; CHUNK].into_boxed_slice(),
             buf: Vec::new(),
             start: 0,
             base: 0,
@@ -314,19 +317,18 @@ impl<R: Read> Splitter<R> {
             self.base += self.start as u64;
             self.start = 0;
         }
-        let have = self.buf.len();
-        self.buf.resize(have + CHUNK, 0);
         loop {
-            match self.source.read(&mut self.buf[have..]) {
+            match self.source.read(&mut self.chunk) {
                 Ok(count) => {
-                    self.buf.truncate(have + count);
+                    self.buf.extend_from_slice(&self.chunk[..count]);
                     self.end_of_file = count == 0;
                     return Ok(count > 0);
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => {
-                    self.buf.truncate(have);
-                    return Err(self.source.failure(self.base + have as u64, error));
+                    return Err(self
+                        .source
+                        .failure(self.base + self.buf.len() as u64, error));
                 }
             }
         }
