@@ -1,3 +1,4 @@
 //! Incident reports, issues, service levels and accountability dashboards.
 
+pub mod import;
 pub mod model;
