@@ -2,5 +2,6 @@
 //!
 //! Public so that benchmarks and tools can call the rules without a server.
 mod base;
+pub mod text;
 
 pub use base::{Category, Severity};
