@@ -2,6 +2,7 @@
 //!
 //! Public so that benchmarks and tools can call the rules without a server.
 mod base;
+pub mod classify;
 pub mod text;
 
 pub use base::{Category, Severity};
