@@ -27,7 +27,7 @@ static ENGLISH: LazyLock<Pack> = LazyLock::new(|| {
 static BUILTIN: LazyLock<Arc<Rules>> =
     LazyLock::new(|| Arc::new(Rules::compile(&[&ENGLISH]).expect("the shipped pack is tested")));
 
-/// A compiled rule classifier; immutable, shared freely, about 60 kB for the English pack.
+/// A compiled rule classifier; immutable and shared freely.
 ///
 /// Category: each term that counts adds its weight; the highest sum wins. Severity: a base level of the category,
 /// raised to the worst term that is neither negated nor shielded, or lowered by one for a mild word when there is none;
@@ -61,7 +61,7 @@ impl Rules {
     }
 
     /// The shipped rules with a tenant's additions; where both have a term, the greater weight and the tenant's anchor
-    /// count. Takes about a millisecond, so callers keep the result per configuration version.
+    /// count. Compiling costs far more than classifying, so callers keep the result per configuration version.
     ///
     /// # Errors
     ///

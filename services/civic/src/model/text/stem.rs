@@ -1,13 +1,6 @@
 //! The light English stemmer that terms and texts share.
 
 /// The stem of one folded token: what stays of it, and whether a `y` is put in place of a removed `ies`.
-///
-/// A token of digits only, or of at most three letters, is its own stem. Otherwise the first of these endings whose
-/// least word length holds is removed: `ies` (5, becomes `y`), `sses` (5, becomes `ss`), `ing` (6), `ed` (5), `es`
-/// after `s`, `x`, `z`, `ch`, `sh` (5), `s` but not `ss` (4). After `ing` and `ed` a doubled last letter other than
-/// l, s, z is halved when more than three letters are left. A stem of more than four letters loses a final `e`.
-/// Source: the civic specification's own rule set, a small relative of Porter's ("An algorithm for suffix stripping",
-/// 1980).
 pub(crate) fn stem_parts(token: &str) -> (&str, bool) {
     let bytes = token.as_bytes();
     let len = bytes.len();
@@ -51,7 +44,14 @@ fn halved(rest: &str) -> &str {
     if doubled { &rest[..len - 1] } else { rest }
 }
 
-/// The stem of one folded token (`a-z0-9`), as text; see the rules in [`super::Tokens`]'s stems.
+/// The stem of one folded token (`a-z0-9`).
+///
+/// A token of digits only, or of at most three letters, is its own stem. Otherwise the first of these endings whose
+/// least word length holds is removed: `ies` (5, becomes `y`), `sses` (5, becomes `ss`), `ing` (6), `ed` (5), `es`
+/// after `s`, `x`, `z`, `ch`, `sh` (5), `s` but not `ss` (4). After `ing` and `ed` a doubled last letter other than
+/// l, s, z is halved when more than three letters are left. A stem of more than four letters loses a final `e`.
+/// Source: the civic specification's own rule set, a small relative of Porter's ("An algorithm for suffix stripping",
+/// 1980).
 ///
 /// A text of several words, or one that is not folded, is treated as if it were one token.
 pub fn stem(token: &str) -> String {
