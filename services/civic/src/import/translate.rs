@@ -59,7 +59,7 @@ impl Record<'_> {
         let external_id = self.external_id()?;
         let external_status = self.line(Role::Status);
         let status = external_status.as_deref().and_then(RowStatus::parse);
-        let times = self.times(external_id.as_deref(), status, zone)?;
+        let times = self.times(status, zone)?;
         let status = status.unwrap_or_else(|| {
             if external_status.is_some() {
                 notes.push(Value::from(
@@ -143,14 +143,14 @@ impl Record<'_> {
 
     fn times(
         &self,
-        id: Option<&str>,
         status: Option<RowStatus>,
         zone: &TimeZone,
     ) -> Result<Instants, Fault> {
         let style = match self.layout.preset() {
-            // Legacy cases carry `+00` behind a local clock reading; all times of a row are read alike.
-            Preset::Boston311New if id.is_some_and(|id| id.starts_with("101")) => Style::IsoWall,
-            Preset::Native | Preset::Open311Bulk | Preset::Boston311New => Style::Iso,
+            // The `+00` behind these times is not an offset: legacy cases show the same reading as EDT in their text,
+            // and calls under the new scheme of ids keep office hours only when they are read as local time.
+            Preset::Boston311New => Style::IsoWall,
+            Preset::Native | Preset::Open311Bulk => Style::Iso,
             Preset::Nyc311 | Preset::Boston311 | Preset::StLouisCsb => Style::American,
         };
         let read = |role: Role, what: &str| match self.get(role) {
