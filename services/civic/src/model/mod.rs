@@ -2,5 +2,8 @@
 //!
 //! Public so that benchmarks and tools can call the rules without a server.
 mod base;
+pub mod calendar;
+mod field;
 
 pub use base::{Category, Severity};
+pub use field::{FieldError, FieldErrors};
