@@ -4,6 +4,10 @@
 mod base;
 pub mod calendar;
 mod field;
+pub mod priority;
+pub mod sla;
+mod tenant;
 
 pub use base::{Category, Severity};
 pub use field::{FieldError, FieldErrors};
+pub use tenant::TenantKind;
