@@ -4,9 +4,12 @@
 mod base;
 pub mod calendar;
 mod field;
+pub mod hist;
 pub mod priority;
+pub mod score;
 pub mod sla;
 mod tenant;
+pub mod workflow;
 
 pub use base::{Category, Severity};
 pub use field::{FieldError, FieldErrors};
