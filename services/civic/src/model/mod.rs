@@ -6,6 +6,7 @@ pub mod calendar;
 mod field;
 pub mod hist;
 pub mod priority;
+pub mod rollup;
 pub mod score;
 pub mod sla;
 mod tenant;
