@@ -124,6 +124,21 @@ impl<'a> Object<'a, '_> {
         });
     }
 
+    /// Notes that the object as a whole is refused.
+    pub(crate) fn refuse_all(&mut self, code: &'static str, message: impl Into<String>) {
+        let field = self.path.clone();
+        self.errors.push(FieldError {
+            field,
+            code,
+            message: message.into(),
+        });
+    }
+
+    /// Whether a `null` removes a member.
+    pub(crate) fn removes(&self) -> bool {
+        self.nulls == Nulls::Removal
+    }
+
     /// The raw member, which becomes known; `None` when it is absent or marked for removal.
     pub(crate) fn get(&mut self, key: &'static str) -> Option<&'a Value> {
         self.known.push(key);

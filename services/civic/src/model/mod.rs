@@ -3,6 +3,7 @@
 //! Public so that benchmarks and tools can call the rules without a server.
 mod base;
 pub mod calendar;
+pub mod config;
 mod field;
 pub mod hist;
 pub mod priority;

@@ -49,7 +49,7 @@ pub struct CalendarDefinition {
 
 /// A checked calendar, ready to compute with.
 ///
-/// Expanded years are kept inside, at most [a few](super::clock), so share one value instead of parsing again.
+/// Expanded years are kept inside, a bounded number of them, so share one value instead of parsing again.
 /// "Around the clock" is not a calendar but the absence of one.
 #[derive(Debug)]
 pub struct Calendar {
@@ -151,6 +151,10 @@ impl Calendar {
     }
 
     /// The JSON form as a value.
+    ///
+    /// # Panics
+    ///
+    /// Never: a definition has only text keys and plain values.
     pub fn to_json(&self) -> Value {
         serde_json::to_value(&self.definition)
             .expect("a calendar has only text keys and plain values")

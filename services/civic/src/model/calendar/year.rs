@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use jiff::Timestamp;
 use jiff::civil::{Date, date};
 use jiff::tz::{AmbiguousOffset, TimeZone};
 
@@ -147,8 +148,10 @@ fn instant(zone: &TimeZone, day: Date, minute: u16) -> i64 {
             let change = early
                 .and_then(|t| zone.following(t).next())
                 .map(|c| c.timestamp());
-            return change.or(early).map_or(0, |t| t.as_microsecond());
+            return change.or(early).map_or(0, Timestamp::as_microsecond);
         }
     };
-    offset.to_timestamp(wall).map_or(0, |t| t.as_microsecond())
+    offset
+        .to_timestamp(wall)
+        .map_or(0, Timestamp::as_microsecond)
 }

@@ -424,8 +424,12 @@ proptest! {
 fn rows_come_in_one_order() {
     let mut deltas = Deltas::default();
     let start = at("2026-03-02T12:00:00Z");
-    for n in (0..24).rev() {
-        let facts = IssueFacts::new(cell(n), Status::Open, start + (24 * (n as i64 % 5)).hours());
+    for n in (0_u8..24).rev() {
+        let facts = IssueFacts::new(
+            cell(usize::from(n)),
+            Status::Open,
+            start + (24 * i64::from(n % 5)).hours(),
+        );
         deltas.issue(&TimeZone::UTC, None, Some(&facts));
     }
     let keys: Vec<(Date, Cell)> = deltas.days().map(|r| (r.day, r.cell)).collect();

@@ -155,18 +155,20 @@ pub fn pick_policy(
 ) -> PolicySnapshot {
     let fitting = policies.iter().filter(|p| p.valid_at(created_at));
     let ranked = fitting.filter_map(|p| Some((p.rank(category, severity)?, p)));
-    match ranked.max_by_key(|(rank, p)| (*rank, p.effective_from, p.id)) {
-        Some((_, policy)) => policy.into(),
-        None => {
-            let target = defaults.of(severity);
-            PolicySnapshot {
-                source: PolicySource::Builtin,
-                policy_id: None,
-                ack_minutes: Some(target.ack_minutes),
-                resolve_minutes: Some(target.resolve_minutes),
-                calendar_id: None,
-            }
-        }
+    let best = ranked.max_by_key(|(rank, p)| (*rank, p.effective_from, p.id));
+    best.map_or_else(
+        || builtin(defaults.of(severity)),
+        |(_, policy)| policy.into(),
+    )
+}
+
+fn builtin(target: Target) -> PolicySnapshot {
+    PolicySnapshot {
+        source: PolicySource::Builtin,
+        policy_id: None,
+        ack_minutes: Some(target.ack_minutes),
+        resolve_minutes: Some(target.resolve_minutes),
+        calendar_id: None,
     }
 }
 
