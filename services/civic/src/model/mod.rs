@@ -8,5 +8,17 @@ pub mod grid;
 pub mod similarity;
 pub mod spam;
 pub mod text;
+pub mod calendar;
+pub mod config;
+mod field;
+pub mod hist;
+pub mod priority;
+pub mod rollup;
+pub mod score;
+pub mod sla;
+mod tenant;
+pub mod workflow;
 
 pub use base::{Category, Severity};
+pub use field::{FieldError, FieldErrors};
+pub use tenant::TenantKind;
