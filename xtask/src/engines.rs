@@ -1,12 +1,12 @@
 //! The servers and programs that tests and benchmarks stand on: found, installed where that is allowed, started.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Result, bail};
 use brisk_testkit::servers::find::{self, PostgresPrograms, Program};
 use brisk_testkit::servers::{Durability, Postgres, Redis};
 
@@ -16,11 +16,32 @@ use crate::report::seconds;
 const POSTGRES_URL: &str = "BRISK_TEST_POSTGRES_URL";
 const REDIS_URL: &str = "BRISK_TEST_REDIS_URL";
 
-/// Keeps Debian's packages from starting their services while we install them.
-const SERVICE_POLICY: &str = "/usr/sbin/policy-rc.d";
-
-/// Keeps Debian's PostgreSQL package from making a cluster of its own.
-const CLUSTER_POLICY: &str = "/etc/postgresql-common/createcluster.d/brisk.conf";
+/// Installs the package `$1` without starting or enabling what it brings: Debian's packages ask `policy-rc.d` before
+/// they start a service, and PostgreSQL's reads `createcluster.d` before it makes a cluster. A shell does it, because
+/// its trap takes both files away after Ctrl-C too. A policy that was there before stays as it is.
+const INSTALL: &str = r#"
+set -eu
+policy=/usr/sbin/policy-rc.d
+cluster=/etc/postgresql-common/createcluster.d/brisk.conf
+made=
+leave() { for file in $made; do rm -f "$file"; done; }
+trap leave EXIT
+trap 'exit 130' INT TERM HUP
+if [ ! -e "$policy" ]; then
+  made=$policy
+  printf '#!/bin/sh\nexit 101\n' >"$policy"
+  chmod 755 "$policy"
+fi
+if [ "$1" = postgresql ] && [ ! -e "$cluster" ]; then
+  made="$made $cluster"
+  mkdir -p "${cluster%/*}"
+  printf 'create_main_cluster = false\n' >"$cluster"
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+apt-get install -o DPkg::Lock::Timeout=120 -y -qq --no-install-recommends "$1"
+if [ "$1" = redis-server ] && [ -d /run/systemd/system ]; then systemctl disable redis-server; fi
+"#;
 
 /// Running servers and the variables that name them. The servers end with this value, and with this process.
 #[derive(Debug)]
@@ -97,8 +118,13 @@ fn present(program: Program, find: impl Fn() -> brisk_testkit::servers::Result<(
         program.name()
     );
     let began = Instant::now();
-    install(program)
-        .with_context(|| format!("cannot install it; try `{}`", program.install_command()))?;
+    let status = cmd::status(Command::new("/bin/sh").args(["-c", INSTALL, "install", package]))?;
+    if !status.success() {
+        bail!(
+            "the installation ended with {status}; try `{}`",
+            program.install_command()
+        );
+    }
     println!("{package} is installed after {}", seconds(began.elapsed()));
     Ok(find()?)
 }
@@ -108,61 +134,4 @@ fn may_install() -> bool {
     Path::new("/etc/debian_version").exists()
         && fs::metadata("/proc/self").is_ok_and(|ourselves| ourselves.uid() == 0)
         && find::on_path("apt-get").is_some()
-}
-
-fn install(program: Program) -> Result<()> {
-    cmd::run(&mut apt(&["update", "-qq"]))?;
-    let _services = Temporary::write(SERVICE_POLICY, "#!/bin/sh\nexit 101\n", 0o755)?;
-    let _clusters = (program == Program::Postgres)
-        .then(|| Temporary::write(CLUSTER_POLICY, "create_main_cluster = false\n", 0o644))
-        .transpose()?;
-    cmd::run(&mut apt(&[
-        "install",
-        "-y",
-        "-qq",
-        "--no-install-recommends",
-        program.debian_package(),
-    ]))?;
-    // The package enables its service for the next start of the machine; nobody asked for one.
-    if program == Program::Redis && Path::new("/run/systemd/system").exists() {
-        cmd::run(Command::new("systemctl").args(["disable", "redis-server"]))?;
-    }
-    Ok(())
-}
-
-fn apt(arguments: &[&str]) -> Command {
-    let mut command = Command::new("apt-get");
-    command
-        .args(arguments)
-        .env("DEBIAN_FRONTEND", "noninteractive");
-    command
-}
-
-/// A file of the system that exists while this value does; one that was there before stays as it is.
-struct Temporary(Option<PathBuf>);
-
-impl Temporary {
-    fn write(path: &str, text: &str, mode: u32) -> Result<Self> {
-        let path = PathBuf::from(path);
-        if path.exists() {
-            return Ok(Self(None));
-        }
-        let doing = || format!("cannot write {}", path.display());
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).with_context(doing)?;
-        }
-        fs::write(&path, text).with_context(doing)?;
-        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).with_context(doing)?;
-        Ok(Self(Some(path)))
-    }
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        if let Some(path) = &self.0
-            && let Err(error) = fs::remove_file(path)
-        {
-            println!("please remove {}: {error}", path.display());
-        }
-    }
 }

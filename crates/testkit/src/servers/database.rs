@@ -74,20 +74,19 @@ impl Drop for Database {
     }
 }
 
-/// The name of the template for `key`, filled now unless somebody did before.
+/// Makes sure that the template for `key` is there, by filling it unless somebody did before.
 pub(crate) async fn template<E: From<Error>>(
     admin: &Psql,
     key: &str,
     fill: impl AsyncFnOnce(String) -> std::result::Result<(), E>,
-) -> std::result::Result<String, E> {
+) -> std::result::Result<(), E> {
     let name = template_name(key);
+    if is_finished(admin, &name)? {
+        return Ok(());
+    }
     let _turn = Turn::take(admin, &name)?;
-    // The mark is set last: a template that was left half filled does not carry it.
-    let finished = admin.run(&[&format!(
-        "SELECT count(*) FROM pg_database WHERE datname = '{name}' AND datistemplate"
-    )])?;
-    if finished == "1" {
-        return Ok(name);
+    if is_finished(admin, &name)? {
+        return Ok(());
     }
     admin.run(&[
         &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
@@ -102,11 +101,19 @@ pub(crate) async fn template<E: From<Error>>(
         ),
         &format!("ALTER DATABASE {name} WITH IS_TEMPLATE true"),
     ])?;
-    Ok(name)
+    Ok(())
+}
+
+/// Whether a template holds all it should: the mark is set last, so one that was left half filled does not carry it.
+fn is_finished(admin: &Psql, name: &str) -> Result<bool> {
+    let marked = admin.run(&[&format!(
+        "SELECT count(*) FROM pg_database WHERE datname = '{name}' AND datistemplate"
+    )])?;
+    Ok(marked == "1")
 }
 
 /// Identifiers end at 63 bytes, so the key stands in them as a hash; its readable beginning helps whoever looks.
-fn template_name(key: &str) -> String {
+pub(crate) fn template_name(key: &str) -> String {
     let mut hasher = DefaultHasher::new();
     key.hash(&mut hasher);
     let readable: String = key

@@ -1,12 +1,13 @@
 //! A PostgreSQL server of our own, or one that the surroundings provide.
 
+use std::collections::HashSet;
 use std::env;
 use std::ffi::OsString;
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 
 use super::address::Address;
-use super::database::Database;
+use super::database::{Database, template, template_name};
 use super::error::Result;
 use super::find::{self, PostgresPrograms};
 use super::psql::Psql;
@@ -30,6 +31,8 @@ printf '%s' "$BRISK_PASSWORD" >"$BRISK_FOLDER/password"
 pub struct Postgres {
     admin: Psql,
     server: Option<Supervised>,
+    /// Keys of templates known to be finished, which saves asking the server for each copy.
+    filled: Mutex<HashSet<String>>,
 }
 
 impl Postgres {
@@ -69,6 +72,7 @@ impl Postgres {
         Ok(Self {
             admin: Psql::new(find::psql()?, Address::parse(&url)?),
             server: Some(server),
+            filled: Mutex::default(),
         })
     }
 
@@ -81,6 +85,7 @@ impl Postgres {
         Ok(Self {
             admin: Psql::new(find::psql()?, Address::parse(url)?),
             server: None,
+            filled: Mutex::default(),
         })
     }
 
@@ -140,7 +145,13 @@ impl Postgres {
         key: &str,
         fill: impl AsyncFnOnce(String) -> std::result::Result<(), E>,
     ) -> std::result::Result<Database, E> {
-        let template = super::database::template(&self.admin, key, fill).await?;
+        if !self.filled.lock().is_ok_and(|filled| filled.contains(key)) {
+            template(&self.admin, key, fill).await?;
+            if let Ok(mut filled) = self.filled.lock() {
+                filled.insert(key.to_owned());
+            }
+        }
+        let template = template_name(key);
         Ok(Database::copy_of(&self.admin, &template)?)
     }
 }
