@@ -4,7 +4,10 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
-use syn::{Attribute, Error, FnArg, Ident, LitStr, Pat, Token, Type, Visibility, parenthesized};
+use syn::{
+    Attribute, Error, FnArg, Ident, LitStr, Pat, Token, Type, Visibility, bracketed, parenthesized,
+    token,
+};
 
 use crate::sql;
 
@@ -23,10 +26,16 @@ struct Statement {
     slow: bool,
     visibility: Visibility,
     name: Ident,
-    parameters: Vec<(Ident, Type)>,
+    parameters: Parameters,
     shape: Type,
     postgres: LitStr,
     sqlite: Option<LitStr>,
+}
+
+/// A list of named parameters, or a record whose fields are the parameters in order.
+enum Parameters {
+    Listed(Vec<(Ident, Type)>),
+    Record(Box<Type>),
 }
 
 impl Parse for Statements {
@@ -51,19 +60,13 @@ impl Parse for Statement {
         let visibility = input.parse()?;
         let name = input.parse()?;
         let inside;
-        parenthesized!(inside in input);
-        let parameters = Punctuated::<FnArg, Token![,]>::parse_terminated(&inside)?
-            .into_iter()
-            .map(|argument| match argument {
-                FnArg::Typed(typed) => match *typed.pat {
-                    Pat::Ident(ident) => Ok((ident.ident, *typed.ty)),
-                    other => Err(Error::new_spanned(other, "a parameter is `name: Type`")),
-                },
-                FnArg::Receiver(receiver) => {
-                    Err(Error::new_spanned(receiver, "a statement has no receiver"))
-                }
-            })
-            .collect::<syn::Result<_>>()?;
+        let parameters = if input.peek(token::Bracket) {
+            bracketed!(inside in input);
+            Parameters::Record(inside.parse()?)
+        } else {
+            parenthesized!(inside in input);
+            Parameters::Listed(listed(&inside)?)
+        };
         input.parse::<Token![->]>()?;
         let shape = input.parse()?;
         input.parse::<Token![=]>()?;
@@ -86,6 +89,21 @@ impl Parse for Statement {
             sqlite,
         })
     }
+}
+
+fn listed(input: ParseStream<'_>) -> syn::Result<Vec<(Ident, Type)>> {
+    Punctuated::<FnArg, Token![,]>::parse_terminated(input)?
+        .into_iter()
+        .map(|argument| match argument {
+            FnArg::Typed(typed) => match *typed.pat {
+                Pat::Ident(ident) => Ok((ident.ident, *typed.ty)),
+                other => Err(Error::new_spanned(other, "a parameter is `name: Type`")),
+            },
+            FnArg::Receiver(receiver) => {
+                Err(Error::new_spanned(receiver, "a statement has no receiver"))
+            }
+        })
+        .collect()
 }
 
 pub(crate) fn expand(input: TokenStream) -> syn::Result<TokenStream> {
@@ -114,10 +132,16 @@ pub(crate) fn expand(input: TokenStream) -> syn::Result<TokenStream> {
         let full_name = format!("{}.{}", prefix.value(), name.to_string().to_lowercase());
         let sqlite = sql::for_sqlite(&sqlite);
         let writes = sql::writes(&postgres.value());
-        let types: Vec<_> = parameters.iter().map(|(_, ty)| ty).collect();
+        let types = match &parameters {
+            Parameters::Listed(list) => {
+                let types = list.iter().map(|(_, ty)| ty);
+                quote!((#(#types,)*))
+            }
+            Parameters::Record(record) => quote!(#record),
+        };
         items.extend(quote! {
             #(#attributes)*
-            #visibility static #name: ::brisk_db::Statement<(#(#types,)*), #shape> =
+            #visibility static #name: ::brisk_db::Statement<#types, #shape> =
                 ::brisk_db::Statement::declare(#full_name, #postgres, #sqlite, #writes, #slow);
         });
         names.push(name);
@@ -130,7 +154,11 @@ pub(crate) fn expand(input: TokenStream) -> syn::Result<TokenStream> {
     })
 }
 
-fn check_parameters(text: &LitStr, parameters: &[(Ident, Type)]) -> syn::Result<()> {
+fn check_parameters(text: &LitStr, parameters: &Parameters) -> syn::Result<()> {
+    // The fields of a record are known to the test that prepares the statement, not here.
+    let Parameters::Listed(parameters) = parameters else {
+        return Ok(());
+    };
     let used = sql::parameters(&text.value());
     if let Some(missing) = (1..=parameters.len()).find(|n| !used.contains(n)) {
         let name = &parameters[missing - 1].0;
