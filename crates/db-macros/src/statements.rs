@@ -18,6 +18,8 @@ mod keyword {
 
 struct Statements {
     prefix: LitStr,
+    /// Pieces of text that several statements share.
+    pieces: Vec<(String, String)>,
     list: Vec<Statement>,
 }
 
@@ -43,11 +45,23 @@ impl Parse for Statements {
         input.parse::<keyword::prefix>()?;
         let prefix = input.parse()?;
         input.parse::<Token![;]>()?;
+        let mut pieces = Vec::new();
+        while input.peek(Token![const]) {
+            input.parse::<Token![const]>()?;
+            let name: Ident = input.parse()?;
+            input.parse::<Token![=]>()?;
+            pieces.push((format!("{{{name}}}"), input.parse::<LitStr>()?.value()));
+            input.parse::<Token![;]>()?;
+        }
         let mut list = Vec::new();
         while !input.is_empty() {
             list.push(input.parse()?);
         }
-        Ok(Self { prefix, list })
+        Ok(Self {
+            prefix,
+            pieces,
+            list,
+        })
     }
 }
 
@@ -107,10 +121,22 @@ fn listed(input: ParseStream<'_>) -> syn::Result<Vec<(Ident, Type)>> {
 }
 
 pub(crate) fn expand(input: TokenStream) -> syn::Result<TokenStream> {
-    let Statements { prefix, list } = syn::parse2(input)?;
+    let Statements {
+        prefix,
+        pieces,
+        list,
+    } = syn::parse2(input)?;
+    let fill = |text: &LitStr| {
+        let filled = pieces.iter().fold(text.value(), |text, (name, piece)| {
+            text.replace(name, piece)
+        });
+        LitStr::new(&filled, text.span())
+    };
     let mut items = TokenStream::new();
     let mut names = Vec::new();
-    for statement in list {
+    for mut statement in list {
+        statement.postgres = fill(&statement.postgres);
+        statement.sqlite = statement.sqlite.as_ref().map(fill);
         let sqlite = match &statement.sqlite {
             Some(text) => {
                 check_parameters(text, &statement.parameters)?;
