@@ -176,7 +176,8 @@ impl Core {
     {
         let started = Instant::now();
         STAGES[..OUTER].iter().for_each(|stage| self.visit(*stage));
-        let (parts, body) = request.into_parts();
+        let mut held = Some(request.into_parts());
+        let parts = &held.as_ref().expect("just put there").0;
         let matched = parts.extensions.get::<MatchedPath>().cloned();
         let route = matched.as_ref().map_or(UNMATCHED, MatchedPath::as_str);
         let plan = self.plan(route);
@@ -197,11 +198,12 @@ impl Core {
             verdict: None,
             meter: InFlight::start(self.perf.route(parts.method.as_str(), route)),
             is_matched: matched.is_some(),
+            seed_aliases: self.perf.seed_aliases(),
             plan,
         };
         let span = tracing::info_span!("http.request", request_id = %flight.request_id);
         let within = flight.plan.deadline;
-        let work = tokio::time::timeout(within, self.guarded(&mut flight, parts, body, inner));
+        let work = tokio::time::timeout(within, self.guarded(&mut flight, &mut held, inner));
         let caught = AssertUnwindSafe(work)
             .catch_unwind()
             .instrument(span.clone())
@@ -211,20 +213,36 @@ impl Core {
             Ok(Err(_elapsed)) => Err(timed_out()),
             Err(panic) => Err(panicked(panic.as_ref())),
         };
-        self.finish(flight, outcome, started).instrument(span).await
+        let mut response = span.in_scope(|| match outcome {
+            Ok(response) => flight.in_our_words(response),
+            Err(problem) => flight.render(&problem),
+        });
+        // Boxed, because both are rare and would swell the future of every request.
+        if flight.method != Method::HEAD
+            && let Some(accept) = flight.accept_encoding.take()
+            && compress::is_worth_it(&response, self.compress_above)
+        {
+            response = Box::pin(compress::compress(response, accept)).await;
+        }
+        if let (Some(cors), Some(origin)) = (&self.cors, flight.origin.take()) {
+            response = Box::pin(cors.mark(origin, response)).await;
+        }
+        span.in_scope(|| self.close(&mut flight, &mut response, started));
+        response
     }
 
     async fn guarded<S>(
         &self,
         flight: &mut Flight,
-        mut parts: request::Parts,
-        mut body: Body,
+        held: &mut Option<(request::Parts, Body)>,
         inner: S,
     ) -> Result<Response, Problem>
     where
         S: Service<Request, Response = Response, Error = Infallible> + Send,
         S::Future: Send,
     {
+        // Lent, not given: each wrapper of this future would move its arguments once more.
+        let (parts, body) = held.as_mut().expect("a request is handled once");
         for stage in &STAGES[OUTER..] {
             self.visit(*stage);
             match stage {
@@ -234,10 +252,11 @@ impl Core {
                 | Stage::PanicCatch
                 | Stage::Deadline
                 | Stage::Compression => {}
-                Stage::SizeLimit => body = bounded(&parts, body, flight.plan.max_body)?,
+                Stage::SizeLimit => bound(parts, body, flight.plan.max_body)?,
                 Stage::Cors => {
                     if let Some(cors) = &self.cors
-                        && let Some(answer) = cors.preflight(&parts.method, &parts.headers).await
+                        && let Some(answer) =
+                            Box::pin(cors.preflight(&parts.method, &parts.headers)).await
                     {
                         flight.origin = None;
                         return Ok(answer);
@@ -250,8 +269,8 @@ impl Core {
                     }
                 }
                 Stage::Auth => {
-                    if self.authenticate.has_credentials(&parts) {
-                        flight.principal = self.authenticate.authenticate(&parts).await?;
+                    if self.authenticate.has_credentials(parts) {
+                        flight.principal = self.authenticate.authenticate(parts).await?;
                     }
                 }
                 Stage::CallerLimit => self.limit_caller(flight)?,
@@ -268,6 +287,7 @@ impl Core {
                 }
             }
         }
+        let (parts, body) = held.take().expect("a request is handled once");
         let mut request = Request::from_parts(parts, body);
         if flight.plan.max_body > 2 * 1024 * 1024 {
             // axum's own extractors stop at 2 MiB; the pipeline has its own bound.
@@ -280,6 +300,9 @@ impl Core {
     }
 
     fn limit_caller(&self, flight: &mut Flight) -> Result<(), Problem> {
+        if flight.plan.exempt {
+            return Ok(());
+        }
         if let Some(limit) = flight.plan.callers.clone() {
             let (key, kind) = if flight.principal.is_anonymous() {
                 (
@@ -297,23 +320,8 @@ impl Core {
         Ok(())
     }
 
-    async fn finish(
-        &self,
-        flight: Flight,
-        outcome: Result<Response, Problem>,
-        started: Instant,
-    ) -> Response {
-        let mut response = match outcome {
-            Ok(response) => flight.in_our_words(response),
-            Err(problem) => flight.render(&problem),
-        };
-        if flight.method != Method::HEAD {
-            response =
-                compress::compress(response, flight.accept_encoding, self.compress_above).await;
-        }
-        if let (Some(cors), Some(origin)) = (&self.cors, flight.origin) {
-            response = cors.mark(origin, response).await;
-        }
+    /// Adds the headers of every answer, then counts and logs the request.
+    fn close(&self, flight: &mut Flight, response: &mut Response, started: Instant) {
         let status = response.status();
         let elapsed = started.elapsed();
         let cost = flight.ledger.summary();
@@ -338,7 +346,6 @@ impl Core {
             tenant = flight.principal.tenant.map(TenantId::get),
             "request answered"
         );
-        response
     }
 }
 
@@ -350,7 +357,7 @@ fn covers(prefix: &str, route: &str) -> bool {
 }
 
 /// Refuses a body that says it is too large, and stops one that turns out so.
-fn bounded(parts: &request::Parts, body: Body, max: u64) -> Result<Body, Problem> {
+fn bound(parts: &request::Parts, body: &mut Body, max: u64) -> Result<(), Problem> {
     let said = parts
         .headers
         .get(CONTENT_LENGTH)
@@ -358,11 +365,12 @@ fn bounded(parts: &request::Parts, body: Body, max: u64) -> Result<Body, Problem
         .and_then(|v| v.parse::<u64>().ok());
     match body.size_hint().exact().or(said) {
         Some(size) if size > max => Err(json::too_large()),
-        Some(_) => Ok(body),
-        None => Ok(Body::new(Limited::new(
-            body,
-            usize::try_from(max).unwrap_or(usize::MAX),
-        ))),
+        Some(_) => Ok(()),
+        None => {
+            let max = usize::try_from(max).unwrap_or(usize::MAX);
+            *body = Body::new(Limited::new(std::mem::take(body), max));
+            Ok(())
+        }
     }
 }
 
@@ -400,7 +408,7 @@ impl InFlight {
     }
 
     fn finish(
-        mut self,
+        &mut self,
         status: u16,
         elapsed: std::time::Duration,
         cost: &brisk_core::Summary,
@@ -432,6 +440,7 @@ struct Flight {
     verdict: Option<Verdict>,
     meter: InFlight,
     is_matched: bool,
+    seed_aliases: bool,
     plan: Arc<Plan>,
 }
 
@@ -442,7 +451,9 @@ impl Flight {
             return Ok(());
         };
         metrics::counter!(names::HTTP_RATE_LIMITED, "kind" => kind).increment(1);
-        metrics::counter!(aliases::RATE_LIMIT_HITS, "limit_type" => kind).increment(1);
+        if self.seed_aliases {
+            metrics::counter!(aliases::RATE_LIMIT_HITS, "limit_type" => kind).increment(1);
+        }
         Err(Problem::new(
             Class::RateLimited,
             "rate_limited",
