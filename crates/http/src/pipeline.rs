@@ -24,7 +24,7 @@ use tower::{Layer, Service, ServiceExt};
 use tracing::Instrument;
 use uuid::Uuid;
 
-use crate::config::{EdgeConfig, Environment, RouteRule};
+use crate::config::{EdgeConfig, Environment, RequestLog, RouteRule};
 use crate::cors::Cors;
 use crate::edge::{Parts, Probe};
 use crate::exchange::Exchange;
@@ -41,6 +41,9 @@ const _: () = assert!(
         && matches!(STAGES[2], Stage::PanicCatch)
         && matches!(STAGES[3], Stage::Deadline)
 );
+
+/// From this time on a request is worth a line in the log whatever the setting.
+const NOTABLE: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// The route name of requests that no route fits.
 const UNMATCHED: &str = "unmatched";
@@ -75,6 +78,7 @@ pub(crate) struct Core {
     public: Arc<Principal>,
     cors: Option<Cors>,
     compress_above: u64,
+    request_log: RequestLog,
     trusted: Vec<ipnet::IpNet>,
     addresses: Option<Limiter<IpAddr>>,
     by_tenant: Option<Limiter<TenantId>>,
@@ -134,6 +138,7 @@ impl Core {
             public: Arc::new(Principal::anonymous()),
             cors: Cors::new(&config.cors_origins),
             compress_above: config.compress_above.as_u64(),
+            request_log: config.request_log,
             trusted: config.trusted_proxies.clone(),
             addresses: Limiter::new(config.address_limit_per_min, 0, keys),
             by_tenant: Limiter::new(config.tenant_limit_per_min, 0, keys),
@@ -336,16 +341,26 @@ impl Core {
             headers::time(headers, &cost, elapsed);
         }
         let meter = flight.meter.finish(status.as_u16(), elapsed, &cost);
-        tracing::info!(
-            target: "brisk_http::request",
-            method = flight.method.as_str(),
-            route = meter.route(),
-            status = status.as_u16(),
-            elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
-            statements = cost.statements,
-            tenant = flight.principal.tenant.map(TenantId::get),
-            "request answered"
-        );
+        macro_rules! line {
+            ($level:ident) => {
+                tracing::$level!(
+                    target: "brisk_http::request",
+                    method = flight.method.as_str(),
+                    route = meter.route(),
+                    status = status.as_u16(),
+                    elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
+                    statements = cost.statements,
+                    tenant = flight.principal.tenant.map(TenantId::get),
+                    "request answered"
+                )
+            };
+        }
+        let is_notable = status.is_server_error() || elapsed >= NOTABLE;
+        if is_notable || self.request_log == RequestLog::All {
+            line!(info);
+        } else {
+            line!(debug);
+        }
     }
 }
 

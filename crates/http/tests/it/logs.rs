@@ -3,7 +3,9 @@ use http::Request;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
-use crate::app;
+use brisk_http::{EdgeConfig, RequestLog};
+
+use crate::{app, app_with, parts};
 
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
@@ -38,4 +40,20 @@ async fn a_failure_is_logged_once_with_its_chain_and_each_request_has_one_line()
     assert_eq!(ours.len(), 2, "{ours:#?}");
     assert!(ours[0].contains("cannot read thing 500: disk on fire"));
     assert!(ours[1].contains("request answered") && ours[1].contains("status=500"));
+
+    let config = EdgeConfig {
+        request_log: RequestLog::Notable,
+        ..EdgeConfig::default()
+    };
+    let app = app_with(config, parts());
+    for (path, id) in [
+        ("/who", "a-quiet-request"),
+        ("/things/500", "a-loud-request"),
+    ] {
+        let request = Request::get(path).header("x-request-id", id);
+        app.send(request.body(Body::empty()).unwrap()).await;
+    }
+    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    assert!(!text.contains("a-quiet-request"));
+    assert_eq!(text.matches("a-loud-request").count(), 2);
 }
