@@ -15,6 +15,7 @@ mod docs;
 mod edge;
 mod etag;
 mod exchange;
+mod flight;
 mod headers;
 mod health;
 mod insight;
