@@ -1,4 +1,7 @@
 //! Incident reports, issues, service levels and accountability dashboards.
-
+mod ids;
 pub mod import;
 pub mod model;
+mod store;
+
+pub use ids::{IssueId, ReportId};

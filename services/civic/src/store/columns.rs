@@ -1,5 +1,18 @@
-//! The service's words as columns.
+//! The domain's words as columns.
 
+use brisk_db::text_column;
+
+use crate::model::classify::ClassifiedBy;
+use crate::model::sla::SlaState;
+use crate::model::workflow::{CloseReason, HoldReason, Status};
 use crate::model::{Category, Severity};
 
-brisk_db::text_column!(Category, Severity);
+text_column!(
+    Category,
+    Severity,
+    Status,
+    CloseReason,
+    HoldReason,
+    SlaState,
+    ClassifiedBy
+);

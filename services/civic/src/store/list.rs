@@ -2,7 +2,10 @@
 
 use brisk_db::Declared;
 
-use super::{area, calendar, category, sla_policy, tenant_config};
+use super::{
+    area, calendar, candidate, category, event, issue, report, rollup, sla, sla_policy,
+    tenant_config,
+};
 
 /// Which rows of a list: those with a key above `after`, without the first `skip` of them, at most `limit`.
 #[derive(Clone, Copy, Debug)]
@@ -17,7 +20,13 @@ pub(crate) fn statements() -> Vec<&'static dyn Declared> {
     [
         area::STATEMENTS,
         calendar::STATEMENTS,
+        candidate::STATEMENTS,
         category::STATEMENTS,
+        event::STATEMENTS,
+        issue::STATEMENTS,
+        report::STATEMENTS,
+        rollup::STATEMENTS,
+        sla::STATEMENTS,
         sla_policy::STATEMENTS,
         tenant_config::STATEMENTS,
     ]

@@ -1,13 +1,17 @@
-//! Every statement of the service, by resource; rows stay inside and become model types.
+//! All SQL of the service, one file for each table.
 pub(crate) mod area;
 pub(crate) mod calendar;
+pub(crate) mod candidate;
 pub(crate) mod category;
 mod columns;
+pub(crate) mod event;
+pub(crate) mod issue;
 mod list;
+pub(crate) mod report;
+pub(crate) mod rollup;
+pub(crate) mod sla;
 pub(crate) mod sla_policy;
 pub(crate) mod tenant_config;
-#[cfg(test)]
-pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
