@@ -12,6 +12,7 @@ pub mod hist;
 pub mod priority;
 pub mod rollup;
 pub mod score;
+pub mod setup;
 pub mod similarity;
 pub mod sla;
 pub mod spam;
