@@ -126,7 +126,7 @@ impl Case {
             issue.created_at,
         );
         let calendar = settings.calendar(snapshot.calendar_id);
-        let sla = Sla::start(snapshot, issue.created_at, calendar.as_deref());
+        let sla = Sla::start(snapshot, issue.created_at, calendar);
         let mut case =
             Self { issue, sla, events: Vec::new(), reopenings: Vec::new(), before: None, changed: true };
         case.event("created", actor, now, |e| {
@@ -323,7 +323,6 @@ impl Case {
         now: Timestamp,
     ) {
         let calendar = settings.calendar(self.sla.policy.calendar_id);
-        let calendar = calendar.as_deref();
         self.issue.status = plan.to;
         self.issue.close_reason = plan.close_reason;
         self.issue.hold_reason = hold.filter(|_| plan.to == Status::OnHold);
@@ -409,7 +408,7 @@ impl Case {
             issue.created_at,
         );
         let calendar = settings.calendar(snapshot.calendar_id);
-        let changes = self.sla.repick(snapshot, calendar.as_deref(), now);
+        let changes = self.sla.repick(snapshot, calendar, now);
         self.note_clock(&changes, now);
     }
 
@@ -444,7 +443,7 @@ impl Case {
         let calendar = settings.calendar(self.sla.policy.calendar_id);
         let input = PriorityInput {
             severity: self.issue.severity,
-            urgency: self.sla.urgency(now, calendar.as_deref()),
+            urgency: self.sla.urgency(now, calendar),
             reporter_count: u32::try_from(self.issue.reporter_count).unwrap_or(u32::MAX),
             days_open: now.duration_since(self.issue.created_at).as_secs_f64() / 86_400.0,
             sensitive: self.issue.sensitive,

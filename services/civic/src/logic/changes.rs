@@ -48,7 +48,7 @@ impl Changes {
     ///
     /// # Errors
     ///
-    /// [`Error::Stale`] when somebody else changed one of the issues since it was read; the transaction must then be
+    /// [`Error::Contended`] when somebody else changed one of the issues since it was read; the transaction must then be
     /// undone.
     pub(crate) async fn write(
         self,
@@ -90,7 +90,7 @@ impl Changes {
         }
         let outcomes = session.batch(batch).await?;
         if expected > 0 && outcomes.first().is_some_and(|saves| saves.affected != expected) {
-            return Err(Error::Stale);
+            return Err(Error::Contended);
         }
         Ok(())
     }

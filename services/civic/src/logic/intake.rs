@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use brisk_core::{Clock, FieldError, Ids, Scope, TenantId};
+use brisk_core::{Clock, Ids, Scope, TenantId};
 use brisk_db::{Batch, Db, Fold, FoldConfig, Json, OnConflict};
 use brisk_jobs::{NewJob, Queue};
 use jiff::Timestamp;
@@ -20,6 +20,7 @@ use super::submission::{Checked, Submission};
 use crate::error::Error;
 use crate::ids::{IdBlocks, ReportId};
 use crate::model::classify::{Choice, Evidence, Hint, decide};
+use crate::model::{FieldError, FieldErrors};
 use crate::model::spam::{self, Sender, text_spam};
 use crate::model::text::normalise_location;
 use crate::settings::{Settings, TenantSettings};
@@ -99,7 +100,7 @@ impl Intake {
         let settings = self.settings.of(scope.tenant()).await?;
         self.admit(&settings, who)?;
         let now = self.clock.now();
-        let checked = submission.check(&settings, who.trusted, now).map_err(Error::Fields)?;
+        let checked = submission.check(&settings, who.trusted, now)?;
         let (entry, code) = self.prepare(scope, &settings, who, channel, checked, now).await?;
         let stored = self.fold.push(Arc::new(entry)).await?;
         metrics::counter!("civic_reports_total", "channel" => channel).increment(1);
@@ -121,7 +122,7 @@ impl Intake {
         submissions: Vec<Submission>,
         atomic: bool,
         queue: &Queue,
-    ) -> Result<Vec<Result<Accepted, Vec<FieldError>>>, Error> {
+    ) -> Result<Vec<Result<Accepted, FieldErrors>>, Error> {
         let settings = self.settings.of(scope.tenant()).await?;
         self.admit(&settings, who)?;
         let now = self.clock.now();
@@ -139,7 +140,7 @@ impl Intake {
         }
         if atomic && results.iter().any(Result::is_err) {
             let fields = results.into_iter().enumerate().filter_map(|(i, r)| Some((i, r.err()?)));
-            return Err(Error::Fields(fields.flat_map(|(i, wrong)| indexed(i, wrong)).collect()));
+            return Err(FieldErrors(fields.flat_map(|(i, wrong)| indexed(i, wrong)).collect()).into());
         }
         let mut stored = commit(&self.db, queue, &entries).await?.into_iter();
         metrics::counter!("civic_reports_total", "channel" => channel).increment(entries.len() as u64);
@@ -318,8 +319,8 @@ async fn commit(db: &Db, queue: &Queue, entries: &[Entry]) -> Result<Vec<Stored>
         .collect()
 }
 
-fn indexed(i: usize, wrong: Vec<FieldError>) -> impl Iterator<Item = FieldError> {
-    wrong.into_iter().map(move |e| FieldError::new(format!("reports[{i}].{}", e.field), e.code, e.message))
+fn indexed(i: usize, wrong: FieldErrors) -> impl Iterator<Item = FieldError> {
+    wrong.0.into_iter().map(move |e| FieldError { field: format!("reports[{i}].{}", e.field), ..e })
 }
 
 /// 60 random bits in Crockford's base 32, as `K7QP-93XM-2WTD`.

@@ -58,7 +58,7 @@ impl Handler for Linker {
         match self.link(&ctx, &jobs).await {
             Ok(()) => jobs.iter().map(|_| JobOutcome::Done).collect(),
             Err(e) => {
-                let why = brisk_jobs::chain(&e);
+                let why = chain(&e);
                 jobs.iter().map(|_| JobOutcome::retry(&why)).collect()
             }
         }
@@ -102,6 +102,12 @@ impl Linker {
         }
         Ok(board.changes)
     }
+}
+
+/// An error with its causes, for the person who looks at dead jobs.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |e| e.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// The issues that a batch of reports may belong to, and what became of them so far.

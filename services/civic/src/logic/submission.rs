@@ -1,14 +1,11 @@
 //! What a reporter sends, checked whole: every wrong field is named at once.
 
-use std::borrow::Cow;
-
-use brisk_core::FieldError;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::contact::Contact;
 use crate::model::text::clean;
-use crate::model::{Category, Severity};
+use crate::model::{Category, FieldError, FieldErrors, Severity};
 use crate::settings::TenantSettings;
 
 /// Characters of a description at least, after trimming.
@@ -63,7 +60,7 @@ impl Submission {
         settings: &TenantSettings,
         may_date: bool,
         now: Timestamp,
-    ) -> Result<Checked, Vec<FieldError>> {
+    ) -> Result<Checked, FieldErrors> {
         let mut wrong = Wrong::default();
         let intake = &settings.config.intake;
         let description = clean(&self.description).trim().to_owned();
@@ -89,9 +86,9 @@ impl Submission {
         }
         let (category, service_code) = match self.category.as_deref() {
             None => (None, None),
-            Some(word) => match (Category::parse(word), settings.category(word)) {
+            Some(word) => match (Category::parse(word), settings.category_by_code(word)) {
                 (Some(base), _) => (Some(base), None),
-                (None, Some(service)) => (Some(service.base_category), Some(service.code.clone())),
+                (None, Some(service)) => (Some(service.fields.base_category), Some(service.fields.code.clone())),
                 (None, None) => {
                     wrong.push("category", "category_unknown", format!("{word:?} is not a category here"));
                     (None, None)
@@ -122,7 +119,7 @@ impl Submission {
             wrong.push("client_ref", "client_ref_invalid", "is 1 to 128 printable ASCII characters");
         }
         if !wrong.0.is_empty() {
-            return Err(wrong.0);
+            return Err(FieldErrors(wrong.0));
         }
         let media = (!self.media.is_empty())
             .then(|| self.media.iter().map(|url| serde_json::json!({ "url": url, "kind": "link" })).collect());
@@ -146,8 +143,8 @@ impl Submission {
 struct Wrong(Vec<FieldError>);
 
 impl Wrong {
-    fn push(&mut self, field: &'static str, code: &'static str, message: impl Into<Cow<'static, str>>) {
-        self.0.push(FieldError::new(field, code, message));
+    fn push(&mut self, field: impl Into<String>, code: &'static str, message: impl Into<String>) {
+        self.0.push(FieldError { field: field.into(), code, message: message.into() });
     }
 }
 
@@ -181,11 +178,11 @@ fn check_media(wrong: &mut Wrong, media: &[String], hosts: &[String]) {
         });
         let known = host.is_some_and(|host| hosts.iter().any(|h| h.eq_ignore_ascii_case(&host)));
         if url.len() > MAX_MEDIA_URL || !known {
-            wrong.0.push(FieldError::new(
+            wrong.push(
                 format!("media[{i}]"),
                 "media_invalid",
                 "is an https link of up to 2,048 characters to a host that this tenant allows",
-            ));
+            );
         }
     }
 }

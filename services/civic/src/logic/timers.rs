@@ -78,7 +78,7 @@ impl Workflow {
             })
             .await;
         match result {
-            Err(Error::Stale) => Ok(0),
+            Err(Error::Contended) => Ok(0),
             other => other,
         }
     }
@@ -144,7 +144,7 @@ impl Workflow {
                 })
                 .await;
             match result {
-                Ok(0) | Err(Error::Stale) => return Ok(closed),
+                Ok(0) | Err(Error::Contended) => return Ok(closed),
                 Ok(count) => closed += count,
                 Err(e) => return Err(e),
             }

@@ -3,7 +3,7 @@
 //! Every change reads the issue, decides, and writes with the version that it read. Who loses a race starts again;
 //! only a caller that named a version hears of it.
 
-use brisk_core::{Clock, FieldError};
+use brisk_core::Clock;
 use brisk_db::{Db, Session};
 use brisk_jobs::Queue;
 use jiff::Timestamp;
@@ -63,9 +63,9 @@ impl Workflow {
     ) -> Result<(IssueRow, SlaRow), Error> {
         let settings = self.settings.of(session.tenant()).await?;
         if let Some(Some(area)) = patch.area_id
-            && !settings.has_area(area)
+            && settings.area(area).is_none()
         {
-            return Err(Error::Fields(vec![FieldError::new("area_id", "area_unknown", "is not an area here")]));
+            return Err(Error::field("area_id", "area_unknown", "is not an area here"));
         }
         let moves = patch.category.is_some() || patch.severity.is_some() || patch.area_id.is_some();
         self.change(session, &settings, id, patch.version, moves, |case, now| {
@@ -112,8 +112,8 @@ impl Workflow {
                 async move {
                     lock::tenant(&tx).await?;
                     let now = self.clock.now();
-                    let row = Reports(&tx).for_relink(report).await?.ok_or(Error::NotFound("report"))?;
-                    let from = row.issue_id.ok_or(Error::NotFound("issue"))?;
+                    let row = Reports(&tx).for_relink(report).await?.ok_or(Error::NotFound { what: "report" })?;
+                    let from = row.issue_id.ok_or(Error::NotFound { what: "issue" })?;
                     if to == Some(from) {
                         return Ok(from);
                     }
@@ -180,7 +180,7 @@ impl Workflow {
                     async move {
                         let mut case = load(&tx, id, moves).await?;
                         if version.is_some_and(|v| v != case.issue.version) {
-                            return Err(Error::VersionMismatch { current: case.issue.version });
+                            return Err(Error::Stale { current: case.issue.version });
                         }
                         let now = self.clock.now();
                         case.breach(now);
@@ -196,10 +196,10 @@ impl Workflow {
                 })
                 .await;
             match result {
-                Err(Error::Stale) if attempt < ATTEMPTS && version.is_none() => attempt += 1,
-                Err(Error::Stale) => {
+                Err(Error::Contended) if attempt < ATTEMPTS && version.is_none() => attempt += 1,
+                Err(Error::Contended) => {
                     let current = Issues(session).get(id).await?.map_or(0, |issue| issue.version);
-                    return Err(Error::VersionMismatch { current });
+                    return Err(Error::Stale { current });
                 }
                 other => return other,
             }
@@ -213,7 +213,7 @@ pub(crate) async fn load(tx: &Session, id: IssueId, moves: bool) -> Result<Case,
     let (issue, clock, reopenings) = futures::try_join!(issues.get(id), slas.get(id), async {
         if moves { events.reopenings(id).await } else { Ok(Vec::new()) }
     })?;
-    let issue = issue.ok_or(Error::NotFound("issue"))?;
+    let issue = issue.ok_or(Error::NotFound { what: "issue" })?;
     let clock = clock.ok_or(brisk_db::Error::NoRow { statement: "civic.sla.get" })?;
     Ok(Case::stored(issue, &clock, reopenings))
 }
