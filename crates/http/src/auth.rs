@@ -1,0 +1,46 @@
+//! Who asks: the seam that the auth crate fills.
+
+use std::sync::Arc;
+
+use brisk_core::Principal;
+use futures_util::future::BoxFuture;
+use http::header::{AUTHORIZATION, COOKIE};
+use http::request::Parts;
+
+use crate::Problem;
+
+/// Turns the credentials of a request into a principal.
+pub trait Authenticate: Send + Sync + 'static {
+    /// Whether the request carries credentials at all; without them nobody is asked and the caller is the public.
+    fn has_credentials(&self, parts: &Parts) -> bool {
+        let headers = &parts.headers;
+        headers.contains_key(AUTHORIZATION)
+            || headers.contains_key("x-api-key")
+            || headers.contains_key(COOKIE)
+    }
+
+    /// The principal of these credentials.
+    ///
+    /// # Errors
+    ///
+    /// A 401 when the credentials are not good, a 503 when that cannot be found out now. A cookie that is not
+    /// about signing in is no credential: answer with the public.
+    fn authenticate<'a>(
+        &'a self,
+        parts: &'a Parts,
+    ) -> BoxFuture<'a, Result<Arc<Principal>, Problem>>;
+}
+
+/// Knows nobody: everybody is the public, and any credential is ignored.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Anonymous;
+
+impl Authenticate for Anonymous {
+    fn has_credentials(&self, _: &Parts) -> bool {
+        false
+    }
+
+    fn authenticate<'a>(&'a self, _: &'a Parts) -> BoxFuture<'a, Result<Arc<Principal>, Problem>> {
+        Box::pin(std::future::ready(Ok(Arc::new(Principal::anonymous()))))
+    }
+}

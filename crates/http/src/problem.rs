@@ -1,0 +1,246 @@
+//! Problem documents (RFC 9457), the one form of every error answer.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use brisk_core::{Class, Failure, FieldError, RequestId};
+use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, StatusCode};
+use serde::Serialize;
+
+pub(crate) const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+
+/// The status code of a class; the only place that knows both.
+pub const fn status_of(class: Class) -> StatusCode {
+    match class {
+        Class::Malformed => StatusCode::BAD_REQUEST,
+        Class::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
+        Class::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Class::Forbidden => StatusCode::FORBIDDEN,
+        Class::NotFound => StatusCode::NOT_FOUND,
+        Class::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        Class::Conflict => StatusCode::CONFLICT,
+        Class::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+        Class::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Class::UnsupportedMedia => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Class::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        Class::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Class::Timeout => StatusCode::GATEWAY_TIMEOUT,
+        Class::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// An error answer in the making.
+///
+/// Any [`Failure`] becomes one by `?`. The pipeline adds the request's id and logs the chain of a 5xx once.
+#[derive(Clone, Debug)]
+pub struct Problem(Box<Inner>);
+
+#[derive(Clone, Debug)]
+struct Inner {
+    status: StatusCode,
+    code: Cow<'static, str>,
+    detail: Cow<'static, str>,
+    errors: Vec<FieldError>,
+    retry_after: Option<Duration>,
+    extra: Vec<(&'static str, Cow<'static, str>)>,
+    allow: Option<HeaderValue>,
+    chain: Option<String>,
+}
+
+impl Problem {
+    /// A problem of that class; `detail` is a sentence that is safe for the client.
+    pub fn new(
+        class: Class,
+        code: impl Into<Cow<'static, str>>,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self(Box::new(Inner {
+            status: status_of(class),
+            code: code.into(),
+            detail: detail.into(),
+            errors: Vec::new(),
+            retry_after: None,
+            extra: Vec::new(),
+            allow: None,
+            chain: None,
+        }))
+    }
+
+    /// A 422 about fields; its code is that of the first one.
+    pub fn fields(errors: Vec<FieldError>) -> Self {
+        let first = errors.first();
+        let code = first.map_or(Cow::Borrowed("invalid"), |e| e.code.clone());
+        let detail = match (first, errors.len()) {
+            (Some(e), 1) => format!("{}: {}", e.field, e.message),
+            (_, n) => format!("{n} fields cannot be accepted"),
+        };
+        let mut problem = Self::new(Class::Invalid, code, detail);
+        problem.0.errors = errors;
+        problem
+    }
+
+    /// Nobody known asks where somebody must.
+    pub fn unauthenticated() -> Self {
+        Self::new(
+            Class::Unauthenticated,
+            "unauthenticated",
+            "this needs a caller that is known; send a token or a key",
+        )
+    }
+
+    /// The caller is known and may not.
+    pub fn forbidden(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Class::Forbidden, "forbidden", detail)
+    }
+
+    /// Says when to try again.
+    #[must_use]
+    pub fn retry_after(mut self, wait: Duration) -> Self {
+        self.0.retry_after = Some(wait);
+        self
+    }
+
+    /// Adds a member to the document.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
+        self.0.extra.push((name, value.into()));
+        self
+    }
+
+    /// What the log should know and the client should not.
+    #[must_use]
+    pub fn because(mut self, chain: impl Into<String>) -> Self {
+        self.0.chain = Some(chain.into());
+        self
+    }
+
+    pub(crate) fn allowing(mut self, methods: Option<HeaderValue>) -> Self {
+        self.0.allow = methods;
+        self
+    }
+
+    /// The status code.
+    pub fn status(&self) -> StatusCode {
+        self.0.status
+    }
+
+    /// The stable code.
+    pub fn code(&self) -> &str {
+        &self.0.code
+    }
+
+    pub(crate) fn chain(&self) -> Option<&str> {
+        self.0.chain.as_deref()
+    }
+
+    /// The answer, with the request's id where it is known.
+    pub(crate) fn render(&self, request_id: Option<&RequestId>) -> Response {
+        let inner = &*self.0;
+        let mut members = serde_json::Map::new();
+        members.insert(
+            "type".to_owned(),
+            format!("urn:brisk:problem:{}", inner.code).into(),
+        );
+        members.insert("title".to_owned(), title(inner.status).into());
+        members.insert("status".to_owned(), inner.status.as_u16().into());
+        members.insert("detail".to_owned(), inner.detail.as_ref().into());
+        members.insert("code".to_owned(), inner.code.as_ref().into());
+        if let Some(id) = request_id {
+            members.insert("request_id".to_owned(), id.0.as_ref().into());
+        }
+        let errors = serde_json::to_value(&inner.errors).expect("field errors are texts");
+        members.insert("errors".to_owned(), errors);
+        for (name, value) in &inner.extra {
+            members.insert((*name).to_owned(), value.as_ref().into());
+        }
+        let body = serde_json::to_vec(&members).expect("a map of texts and numbers is JSON");
+        let mut response = Response::new(Body::from(body));
+        *response.status_mut() = inner.status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, PROBLEM_JSON);
+        if let Some(wait) = inner.retry_after {
+            // Rounded up: a client that comes back early is refused again.
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+        }
+        if inner.status == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(allow) = &inner.allow {
+            headers.insert(ALLOW, allow.clone());
+        }
+        response
+    }
+}
+
+fn title(status: StatusCode) -> &'static str {
+    status.canonical_reason().unwrap_or("Error")
+}
+
+impl<F: Failure> From<F> for Problem {
+    fn from(failure: F) -> Self {
+        let class = failure.class();
+        let mut problem = Self::new(class, failure.code(), failure.detail());
+        problem.0.errors = failure.fields();
+        problem.0.retry_after = failure.retry_after();
+        problem.0.extra = failure.extra();
+        if problem.0.status.is_server_error() {
+            problem.0.chain = Some(chain_of(&failure));
+        }
+        problem
+    }
+}
+
+fn chain_of(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.render(None);
+        response.extensions_mut().insert(Arc::new(self));
+        response
+    }
+}
+
+/// The members of a problem document, for the OpenAPI document.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct ProblemBody {
+    /// `urn:brisk:problem:` and the code.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The status in words.
+    pub title: String,
+    /// The status code.
+    pub status: u16,
+    /// What happened, in a sentence.
+    pub detail: String,
+    /// A stable word to act on.
+    pub code: String,
+    /// The id to name when asking for help.
+    pub request_id: String,
+    /// Each wrong field.
+    pub errors: Vec<ProblemField>,
+}
+
+/// One wrong field.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct ProblemField {
+    /// The field's path as it was sent: `reports[3].description`.
+    pub field: String,
+    /// A stable word for the kind of mistake.
+    pub code: String,
+    /// What to mend.
+    pub message: String,
+}
