@@ -1,5 +1,7 @@
 //! The geometry of the trend chart, in a box that the browser stretches: 10 wide for a day, 100 high.
 
+use std::fmt::Write as _;
+
 use crate::data::Day;
 use crate::format::count;
 
@@ -69,18 +71,12 @@ impl Chart {
                 ),
             })
             .collect();
-        let line = days
-            .iter()
-            .enumerate()
-            .map(|(i, day)| {
-                let start = if i == 0 { 'M' } else { 'L' };
-                format!(
-                    "{start}{} {:.2}",
-                    i * DAY + DAY / 2,
-                    100.0 - height(day.resolved)
-                )
-            })
-            .collect();
+        let mut line = String::new();
+        for (i, day) in days.iter().enumerate() {
+            let start = if i == 0 { 'M' } else { 'L' };
+            let (x, y) = (i * DAY + DAY / 2, 100.0 - height(day.resolved));
+            write!(line, "{start}{x} {y:.2}").expect("writing to a string does not fail");
+        }
         let table = days
             .iter()
             .rev()
@@ -152,7 +148,10 @@ mod tests {
         );
         let chart = Chart::of(&[day(1, 10, 0), day(2, 0, 20)]).unwrap();
         assert_eq!(chart.scale, ["20", "10", "0"]);
-        assert_eq!((&*chart.bars[0].y, &*chart.bars[0].height), ("50.00", "50.00"));
+        assert_eq!(
+            (&*chart.bars[0].y, &*chart.bars[0].height),
+            ("50.00", "50.00")
+        );
         assert_eq!(chart.line, "M5 100.00L15 0.00");
     }
 

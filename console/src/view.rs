@@ -114,12 +114,7 @@ impl From<Cost> for Footer {
 }
 
 impl<'a> DashboardPage<'a> {
-    pub(crate) fn new(
-        cities: &'a [City],
-        view: &'a CityView,
-        now: Timestamp,
-        cost: Cost,
-    ) -> Self {
+    pub(crate) fn new(cities: &'a [City], view: &'a CityView, now: Timestamp, cost: Cost) -> Self {
         let counts = view.counts;
         let zone = &view.time_zone;
         Self {
@@ -138,9 +133,9 @@ impl<'a> DashboardPage<'a> {
             reported: count(counts.reported),
             resolved: count(counts.resolved),
             trend: match view.trend {
-                Trend::Increasing => ("▲", "more than before"),
-                Trend::Stable => ("●", "about as before"),
-                Trend::Decreasing => ("▼", "fewer than before"),
+                Trend::Increasing => ("↗", "more than before"),
+                Trend::Stable => ("→", "about as before"),
+                Trend::Decreasing => ("↘", "fewer than before"),
             },
             promise: view.compliance.map(|c| {
                 let (letter, tone) = match c.grade {
