@@ -5,9 +5,14 @@ pub mod import;
 mod logic;
 pub mod model;
 mod routes;
+mod service;
 mod settings;
 mod state;
 mod store;
 
 pub use error::Error;
 pub use ids::{IssueId, ReportId};
+pub use service::{Civic, CivicSettings, service};
+
+/// The tables of the service.
+pub const MIGRATIONS: brisk_db::MigrationSet = brisk_db::migrations!("civic");

@@ -13,6 +13,7 @@ pub(crate) mod moderation;
 pub(crate) mod policy;
 mod setup;
 pub(crate) mod submission;
+pub(crate) mod sweep;
 pub(crate) mod timers;
 pub(crate) mod workflow;
 

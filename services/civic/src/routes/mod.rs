@@ -10,5 +10,7 @@ use crate::state::CivicState;
 
 /// All routes.
 pub(crate) fn router() -> OpenApiRouter<CivicState> {
-    OpenApiRouter::new().merge(report::router()).merge(issue::router())
+    OpenApiRouter::new()
+        .merge(report::router())
+        .merge(issue::router())
 }

@@ -3,8 +3,8 @@
 use brisk_db::Declared;
 
 use super::{
-    area, calendar, candidate, category, event, issue, lock, report, reporter, rollup, sla, sla_policy,
-    tenant_config, timer,
+    area, calendar, candidate, category, event, issue, lock, report, reporter, rollup, sla,
+    sla_policy, tenant_config, timer,
 };
 
 /// Which rows of a list: those with a key above `after`, without the first `skip` of them, at most `limit`.
