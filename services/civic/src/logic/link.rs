@@ -78,13 +78,15 @@ impl Linker {
             .map(|job| Ok(job.payload::<LinkPayload>()?.report.get()))
             .collect::<Result<Vec<_>, Error>>()?;
         let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
+        // Before the transaction: on SQLite it owns the writer, which has to reserve ids.
+        let fresh = self.issue_ids.many(reports.len()).await?;
         let session = ctx.session_of(tenant);
         session
             .transaction(|tx| {
-                let (settings, reports, ids) = (&settings, reports.clone(), &ids);
+                let (settings, reports, ids, fresh) = (&settings, reports.clone(), &ids, &fresh);
                 async move {
                     lock::tenant(&tx).await?;
-                    let changes = self.decide(&tx, settings, reports).await?;
+                    let changes = self.decide(&tx, settings, reports, fresh).await?;
                     changes
                         .write(&tx, &self.queue, &self.clock, settings)
                         .await?;
@@ -100,6 +102,7 @@ impl Linker {
         tx: &Session,
         settings: &TenantSettings,
         ids: Vec<i64>,
+        fresh: &[i64],
     ) -> Result<Changes, Error> {
         let reports = Reports(tx).pending(ids).await?;
         if reports.is_empty() {
@@ -107,9 +110,8 @@ impl Linker {
         }
         let now = self.clock.now();
         let mut board = Board::load(tx, settings, &reports, now).await?;
-        let fresh = self.issue_ids.many(reports.len()).await?;
         for (report, id) in reports.iter().zip(fresh) {
-            board.place(report, IssueId(id), settings, now);
+            board.place(report, IssueId(*id), settings, now);
         }
         Ok(board.changes)
     }
