@@ -16,6 +16,9 @@ pub enum Error {
     /// The database could not answer.
     #[error("the database did not do its part")]
     Db(#[from] brisk_db::Error),
+    /// Tenants or keys refused.
+    #[error(transparent)]
+    Auth(#[from] brisk_auth::Error),
     /// The caller's tenant has no such thing.
     #[error("there is no such {what}")]
     NotFound {
@@ -95,8 +98,9 @@ impl Error {
 impl AsDbError for Error {
     fn as_db_error(&self) -> Option<&brisk_db::Error> {
         match self {
-            Self::Db(error) => Some(error),
-            Self::NotFound { .. }
+            Self::Db(error) | Self::Auth(brisk_auth::Error::Db(error)) => Some(error),
+            Self::Auth(_)
+            | Self::NotFound { .. }
             | Self::InUse { .. }
             | Self::Exists { .. }
             | Self::TooMany { .. }
@@ -115,6 +119,7 @@ impl Failure for Error {
     fn class(&self) -> Class {
         match self {
             Self::Db(error) => error.class(),
+            Self::Auth(error) => error.class(),
             Self::NotFound { .. } => Class::NotFound,
             Self::InUse { .. } | Self::Exists { .. } | Self::TooMany { .. } => Class::Conflict,
             Self::Stale { .. } => Class::PreconditionFailed,
@@ -135,6 +140,7 @@ impl Failure for Error {
     fn code(&self) -> &'static str {
         match self {
             Self::Db(error) => error.code(),
+            Self::Auth(error) => error.code(),
             Self::NotFound { .. } => "civic.not_found",
             Self::InUse { .. } => "civic.in_use",
             Self::Exists { .. } => "civic.exists",
@@ -152,6 +158,7 @@ impl Failure for Error {
     fn detail(&self) -> Cow<'static, str> {
         match self {
             Self::Db(error) => error.detail(),
+            Self::Auth(error) => error.detail(),
             Self::Stored { .. } => "something went wrong on our side".into(),
             Self::Fields(errors) if errors.0.len() > 1 => {
                 format!("{} fields cannot be accepted", errors.0.len()).into()
@@ -176,6 +183,7 @@ impl Failure for Error {
                 .iter()
                 .map(|e| Wrong::new(e.field.clone(), e.code, e.message.clone()))
                 .collect(),
+            Self::Auth(error) => error.fields(),
             Self::Db(_)
             | Self::NotFound { .. }
             | Self::InUse { .. }
@@ -205,6 +213,7 @@ impl Failure for Error {
                 vec![("allowed", words.join(", ").into())]
             }
             Self::Db(_)
+            | Self::Auth(_)
             | Self::NotFound { .. }
             | Self::InUse { .. }
             | Self::Exists { .. }

@@ -1,7 +1,11 @@
 //! Incident reports, issues, service levels and accountability dashboards.
+mod error;
 mod ids;
 pub mod import;
+mod logic;
 pub mod model;
+mod settings;
 mod store;
 
+pub use error::Error;
 pub use ids::{IssueId, ReportId};

@@ -1,4 +1,5 @@
 //! Use cases over stores, settings and the clock.
+pub(crate) mod api_key;
 pub(crate) mod area;
 pub(crate) mod calendar;
 pub(crate) mod category;
@@ -6,6 +7,7 @@ pub(crate) mod classify;
 pub(crate) mod config;
 pub(crate) mod policy;
 mod setup;
+pub(crate) mod tenant;
 #[cfg(test)]
 mod tests;
 
