@@ -65,6 +65,18 @@ pub enum Error {
     /// The issue may not go there.
     #[error(transparent)]
     Workflow(#[from] WorkflowError),
+    /// The tenant takes reports from known people only.
+    #[error("this tenant takes reports from signed-in people and keys only")]
+    AnonymousNotAllowed,
+    /// Only held reports can be released or rejected.
+    #[error("the report is not held")]
+    NotHeld,
+    /// A closed issue takes no reports.
+    #[error("the issue is closed; reopen it first")]
+    IssueClosed,
+    /// The queue of jobs did not do its part.
+    #[error("a job could not be handled")]
+    Jobs(#[from] brisk_jobs::Error),
     /// A model was asked for and none is set up.
     #[error("no language model is set up for this tenant")]
     LlmNotConfigured,
@@ -99,7 +111,11 @@ impl AsDbError for Error {
     fn as_db_error(&self) -> Option<&brisk_db::Error> {
         match self {
             Self::Db(error) | Self::Auth(brisk_auth::Error::Db(error)) => Some(error),
+            Self::Jobs(error) => error.as_db_error(),
             Self::Auth(_)
+            | Self::AnonymousNotAllowed
+            | Self::NotHeld
+            | Self::IssueClosed
             | Self::NotFound { .. }
             | Self::InUse { .. }
             | Self::Exists { .. }
@@ -120,6 +136,9 @@ impl Failure for Error {
         match self {
             Self::Db(error) => error.class(),
             Self::Auth(error) => error.class(),
+            Self::Jobs(error) => error.class(),
+            Self::AnonymousNotAllowed => Class::Forbidden,
+            Self::IssueClosed | Self::NotHeld => Class::Conflict,
             Self::NotFound { .. } => Class::NotFound,
             Self::InUse { .. } | Self::Exists { .. } | Self::TooMany { .. } => Class::Conflict,
             Self::Stale { .. } => Class::PreconditionFailed,
@@ -141,6 +160,10 @@ impl Failure for Error {
         match self {
             Self::Db(error) => error.code(),
             Self::Auth(error) => error.code(),
+            Self::Jobs(error) => error.code(),
+            Self::AnonymousNotAllowed => "civic.anonymous_not_allowed",
+            Self::IssueClosed => "civic.issue_closed",
+            Self::NotHeld => "civic.not_held",
             Self::NotFound { .. } => "civic.not_found",
             Self::InUse { .. } => "civic.in_use",
             Self::Exists { .. } => "civic.exists",
@@ -159,6 +182,10 @@ impl Failure for Error {
         match self {
             Self::Db(error) => error.detail(),
             Self::Auth(error) => error.detail(),
+            Self::Jobs(error) => error.detail(),
+            Self::AnonymousNotAllowed | Self::NotHeld | Self::IssueClosed => {
+                self.to_string().into()
+            }
             Self::Stored { .. } => "something went wrong on our side".into(),
             Self::Fields(errors) if errors.0.len() > 1 => {
                 format!("{} fields cannot be accepted", errors.0.len()).into()
@@ -185,6 +212,10 @@ impl Failure for Error {
                 .collect(),
             Self::Auth(error) => error.fields(),
             Self::Db(_)
+            | Self::Jobs(_)
+            | Self::AnonymousNotAllowed
+            | Self::NotHeld
+            | Self::IssueClosed
             | Self::NotFound { .. }
             | Self::InUse { .. }
             | Self::Exists { .. }
@@ -214,6 +245,10 @@ impl Failure for Error {
             }
             Self::Db(_)
             | Self::Auth(_)
+            | Self::Jobs(_)
+            | Self::AnonymousNotAllowed
+            | Self::NotHeld
+            | Self::IssueClosed
             | Self::NotFound { .. }
             | Self::InUse { .. }
             | Self::Exists { .. }

@@ -73,7 +73,11 @@ mod tests {
         assert_eq!((good.role, good.rate_per_min), (Role::Agent, None));
         let bad = json!({"role": "platform_admin", "rate_per_min": 0, "expires_at": "2026-03-06T12:00:00Z", "key": "x"});
         let errors = ApiKeyFields::read(&bad, now).unwrap_err();
-        let found: Vec<_> = errors.0.iter().map(|e| (e.field.as_str(), e.code)).collect();
+        let found: Vec<_> = errors
+            .0
+            .iter()
+            .map(|e| (e.field.as_str(), e.code))
+            .collect();
         assert_eq!(
             found,
             [

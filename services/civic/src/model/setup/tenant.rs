@@ -101,11 +101,16 @@ mod tests {
 
     #[test]
     fn a_tenant_has_a_slug_a_name_and_a_kind() {
-        let tenant = TenantFields::read(&json!({"slug": "boston", "name": "Boston", "type": "city"}));
+        let tenant =
+            TenantFields::read(&json!({"slug": "boston", "name": "Boston", "type": "city"}));
         assert_eq!(tenant.unwrap().timezone, "UTC");
         let bad = json!({"slug": "12", "type": "town", "timezone": "Mars/Base", "locale": "e", "status": "gone", "id": 1});
         let errors = TenantFields::read(&bad).unwrap_err();
-        let found: Vec<_> = errors.0.iter().map(|e| (e.field.as_str(), e.code)).collect();
+        let found: Vec<_> = errors
+            .0
+            .iter()
+            .map(|e| (e.field.as_str(), e.code))
+            .collect();
         assert_eq!(
             found,
             [
