@@ -4,13 +4,10 @@ mod ids;
 pub mod import;
 mod logic;
 pub mod model;
-mod routes {
-    pub(crate) mod setup;
-}
+mod routes;
 mod settings;
 mod state;
 mod store;
 
 pub use error::Error;
 pub use ids::{IssueId, ReportId};
-pub use state::CivicState;

@@ -1,40 +1,47 @@
-//! What the handlers of the service share.
+//! What the handlers and workers of the service share.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use brisk_auth::{Keys, TenantDirectory};
 use brisk_core::Clock;
 use brisk_db::{CursorKey, Db};
+use brisk_jobs::Queue;
 
+use crate::logic::intake::Intake;
+use crate::logic::moderation::Moderation;
+use crate::logic::workflow::Workflow;
 use crate::settings::Settings;
 
-/// The state of the service's routes. Cheap to clone.
+/// The parts of the running service. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct CivicState {
+pub(crate) struct CivicState(Arc<Parts>);
+
+/// See [`CivicState`].
+#[derive(Debug)]
+pub(crate) struct Parts {
     pub(crate) db: Db,
     pub(crate) clock: Clock,
     pub(crate) cursor: CursorKey,
+    pub(crate) queue: Queue,
     pub(crate) settings: Arc<Settings>,
     pub(crate) tenants: TenantDirectory,
     pub(crate) keys: Keys,
+    pub(crate) intake: Intake,
+    pub(crate) workflow: Workflow,
+    pub(crate) moderation: Moderation,
 }
 
 impl CivicState {
-    /// The state over a migrated database.
-    pub fn new(
-        db: Db,
-        clock: Clock,
-        cursor: CursorKey,
-        tenants: TenantDirectory,
-        keys: Keys,
-    ) -> Self {
-        Self {
-            settings: Arc::new(Settings::new(db.clone(), clock.clone(), tenants.clone())),
-            db,
-            clock,
-            cursor,
-            tenants,
-            keys,
-        }
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl Deref for CivicState {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
     }
 }

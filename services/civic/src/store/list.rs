@@ -3,8 +3,8 @@
 use brisk_db::Declared;
 
 use super::{
-    area, calendar, candidate, category, event, issue, report, rollup, sla, sla_policy,
-    tenant_config,
+    area, calendar, candidate, category, event, issue, lock, report, reporter, rollup, sla, sla_policy,
+    tenant_config, timer,
 };
 
 /// Which rows of a list: those with a key above `after`, without the first `skip` of them, at most `limit`.
@@ -24,11 +24,15 @@ pub(crate) fn statements() -> Vec<&'static dyn Declared> {
         category::STATEMENTS,
         event::STATEMENTS,
         issue::STATEMENTS,
+        lock::STATEMENTS,
         report::STATEMENTS,
+        reporter::STATEMENTS,
         rollup::STATEMENTS,
         sla::STATEMENTS,
         sla_policy::STATEMENTS,
         tenant_config::STATEMENTS,
+        timer::STATEMENTS,
+        crate::ids::STATEMENTS,
     ]
     .concat()
 }
