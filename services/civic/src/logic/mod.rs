@@ -1,4 +1,5 @@
 //! Use cases over stores, settings and the clock.
+pub(crate) mod api_key;
 pub(crate) mod area;
 pub(crate) mod calendar;
 pub(crate) mod case;
@@ -14,6 +15,9 @@ pub(crate) mod policy;
 mod setup;
 pub(crate) mod submission;
 pub(crate) mod sweep;
+pub(crate) mod tenant;
+#[cfg(test)]
+mod tests;
 pub(crate) mod timers;
 pub(crate) mod workflow;
 

@@ -2,6 +2,7 @@
 mod actor;
 mod issue;
 mod report;
+pub(crate) mod setup;
 
 use actor::actor;
 use utoipa_axum::router::OpenApiRouter;
@@ -13,4 +14,5 @@ pub(crate) fn router() -> OpenApiRouter<CivicState> {
     OpenApiRouter::new()
         .merge(report::router())
         .merge(issue::router())
+    OpenApiRouter::new().merge(report::router()).merge(issue::router()).merge(setup::router())
 }
