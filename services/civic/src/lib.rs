@@ -1,4 +1,5 @@
 //! Incident reports, issues, service levels and accountability dashboards.
+mod error;
 mod ids;
 pub mod import;
 pub mod model;
