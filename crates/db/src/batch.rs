@@ -1,6 +1,7 @@
 //! Several writes that succeed or fail together, sent in one go.
 
 use crate::bulk::{Insert, OnConflict, Record};
+use crate::hooks::Hooks;
 use crate::statement::{Affected, Params, Statement, Text};
 use crate::value::Value;
 
@@ -11,6 +12,7 @@ use crate::value::Value;
 #[derive(Debug, Default)]
 pub struct Batch {
     pub(crate) steps: Vec<Step>,
+    pub(crate) hooks: Hooks,
 }
 
 #[derive(Debug)]
@@ -88,6 +90,12 @@ impl Batch {
     ) -> &mut Self {
         self.steps
             .push(Step::Insert(Insert::of(rows, on_conflict, Some(returning))));
+        self
+    }
+
+    /// Runs `hook` once this batch is committed; inside a transaction, once that is. It must be quick and not panic.
+    pub fn on_commit(&mut self, hook: impl FnOnce() + Send + 'static) -> &mut Self {
+        self.hooks.add(Box::new(hook));
         self
     }
 

@@ -15,6 +15,7 @@ mod cursor;
 mod database;
 mod error;
 mod fold;
+mod hooks;
 mod migrate;
 mod observe;
 mod postgres;

@@ -11,6 +11,7 @@ use crate::batch::{Batch, Outcome};
 use crate::bulk::{Insert, OnConflict, Record};
 use crate::database::{Db, Engine};
 use crate::error::Error;
+use crate::hooks::Hooks;
 use crate::row::FromRow;
 use crate::statement::{Affected, Call, CallText, Params, Shape, Statement};
 use crate::transaction::Transaction;
@@ -26,6 +27,7 @@ pub struct Session {
     scope: Scope,
     db: Db,
     transaction: Option<Arc<Transaction>>,
+    hooks: Option<Arc<Hooks>>,
 }
 
 impl Session {
@@ -34,6 +36,7 @@ impl Session {
             scope,
             db,
             transaction: None,
+            hooks: None,
         }
     }
 
@@ -64,6 +67,16 @@ impl Session {
     /// Whether statements run inside a transaction.
     pub const fn in_transaction(&self) -> bool {
         self.transaction.is_some()
+    }
+
+    /// Runs `hook` once the transaction is committed, or at once outside of one. It must be quick and not panic.
+    ///
+    /// A transaction that is undone, or whose commit is not known to have held, drops it unrun.
+    pub fn on_commit(&self, hook: impl FnOnce() + Send + 'static) {
+        match &self.hooks {
+            Some(hooks) => hooks.add(Box::new(hook)),
+            None => hook(),
+        }
     }
 
     /// Runs a declared statement.
@@ -166,8 +179,14 @@ impl Session {
     /// # Errors
     ///
     /// That of the first step that failed. Inside a transaction the transaction is then over.
-    pub async fn batch(&self, batch: Batch) -> Result<Vec<Outcome>, Error> {
+    pub async fn batch(&self, mut batch: Batch) -> Result<Vec<Outcome>, Error> {
+        let hooks = std::mem::take(&mut batch.hooks);
+        let committed = || match &self.hooks {
+            Some(transaction) => transaction.append(&hooks),
+            None => hooks.run(),
+        };
         if batch.is_empty() {
+            committed();
             return Ok(Vec::new());
         }
         let name = batch.name();
@@ -196,6 +215,9 @@ impl Session {
                 result.as_ref().err(),
                 Vec::new,
             );
+        }
+        if result.is_ok() {
+            committed();
         }
         result
     }
@@ -246,13 +268,16 @@ impl Session {
         let hold = self.db.transaction_hold();
         let whole = async {
             let transaction = Arc::new(self.db.begin().await?);
+            let hooks = Arc::new(Hooks::default());
             let session = Self {
                 transaction: Some(Arc::clone(&transaction)),
+                hooks: Some(Arc::clone(&hooks)),
                 ..self.clone()
             };
             match work(session).await {
                 Ok(value) => {
                     transaction.commit().await?;
+                    hooks.run();
                     Ok(value)
                 }
                 Err(e) => {

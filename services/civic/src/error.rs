@@ -62,6 +62,18 @@ pub enum Error {
     /// The issue may not go there.
     #[error(transparent)]
     Workflow(#[from] WorkflowError),
+    /// The tenant takes reports from known people only.
+    #[error("this tenant takes reports from signed-in people and keys only")]
+    AnonymousNotAllowed,
+    /// Only held reports can be released or rejected.
+    #[error("the report is not held")]
+    NotHeld,
+    /// A closed issue takes no reports.
+    #[error("the issue is closed; reopen it first")]
+    IssueClosed,
+    /// The queue of jobs did not do its part.
+    #[error("a job could not be handled")]
+    Jobs(#[from] brisk_jobs::Error),
     /// A model was asked for and none is set up.
     #[error("no language model is set up for this tenant")]
     LlmNotConfigured,
@@ -96,7 +108,8 @@ impl AsDbError for Error {
     fn as_db_error(&self) -> Option<&brisk_db::Error> {
         match self {
             Self::Db(error) => Some(error),
-            Self::NotFound { .. }
+            Self::Jobs(error) => error.as_db_error(),
+            Self::AnonymousNotAllowed | Self::NotHeld | Self::IssueClosed | Self::NotFound { .. }
             | Self::InUse { .. }
             | Self::Exists { .. }
             | Self::TooMany { .. }
@@ -115,6 +128,9 @@ impl Failure for Error {
     fn class(&self) -> Class {
         match self {
             Self::Db(error) => error.class(),
+            Self::Jobs(error) => error.class(),
+            Self::AnonymousNotAllowed => Class::Forbidden,
+            Self::IssueClosed | Self::NotHeld => Class::Conflict,
             Self::NotFound { .. } => Class::NotFound,
             Self::InUse { .. } | Self::Exists { .. } | Self::TooMany { .. } => Class::Conflict,
             Self::Stale { .. } => Class::PreconditionFailed,
@@ -135,6 +151,10 @@ impl Failure for Error {
     fn code(&self) -> &'static str {
         match self {
             Self::Db(error) => error.code(),
+            Self::Jobs(error) => error.code(),
+            Self::AnonymousNotAllowed => "civic.anonymous_not_allowed",
+            Self::IssueClosed => "civic.issue_closed",
+            Self::NotHeld => "civic.not_held",
             Self::NotFound { .. } => "civic.not_found",
             Self::InUse { .. } => "civic.in_use",
             Self::Exists { .. } => "civic.exists",
@@ -152,6 +172,8 @@ impl Failure for Error {
     fn detail(&self) -> Cow<'static, str> {
         match self {
             Self::Db(error) => error.detail(),
+            Self::Jobs(error) => error.detail(),
+            Self::AnonymousNotAllowed | Self::NotHeld | Self::IssueClosed => self.to_string().into(),
             Self::Stored { .. } => "something went wrong on our side".into(),
             Self::Fields(errors) if errors.0.len() > 1 => {
                 format!("{} fields cannot be accepted", errors.0.len()).into()
@@ -177,6 +199,10 @@ impl Failure for Error {
                 .map(|e| Wrong::new(e.field.clone(), e.code, e.message.clone()))
                 .collect(),
             Self::Db(_)
+            | Self::Jobs(_)
+            | Self::AnonymousNotAllowed
+            | Self::NotHeld
+            | Self::IssueClosed
             | Self::NotFound { .. }
             | Self::InUse { .. }
             | Self::Exists { .. }
@@ -205,6 +231,10 @@ impl Failure for Error {
                 vec![("allowed", words.join(", ").into())]
             }
             Self::Db(_)
+            | Self::Jobs(_)
+            | Self::AnonymousNotAllowed
+            | Self::NotHeld
+            | Self::IssueClosed
             | Self::NotFound { .. }
             | Self::InUse { .. }
             | Self::Exists { .. }

@@ -1,25 +1,21 @@
-//! One writer at a time for the issues of a tenant, across all nodes.
+//! One owner at a time.
 
-use brisk_db::{One, Session, statements};
-
-/// Keys of our advisory locks begin here ("cv" in the upper bytes), so that they meet no other lock of the installation.
-const LOCKS: i64 = 0x6376 << 40;
+use brisk_core::TenantId;
+use brisk_db::{Session, statements};
 
 statements! {
     prefix "civic.lock";
 
-    /// Waits for the lock and holds it to the end of the transaction; SQLite has one writer anyway.
-    TENANT(key: i64) -> One<String>
-        = "SELECT pg_advisory_xact_lock($1)::text AS held",
-        sqlite "SELECT CAST($1 AS text) AS held";
+    /// Waits until this transaction owns the tenant; SQLite has one writer anyway.
+    TENANT(tenant: TenantId) -> Option<bool>
+        = "SELECT true FROM (SELECT pg_advisory_xact_lock(1667855737, $1::int8::int4)) AS owned",
+        sqlite "SELECT 1 WHERE $1 IS NOT NULL";
 }
 
-/// Keeps every other holder of this lock waiting until the session's transaction ends.
+/// Takes the lock of the session's tenant until the end of its transaction.
 ///
-/// Outside a transaction it is let go at once.
+/// Whatever opens issues, or recounts all figures of a tenant, takes it first.
 pub(crate) async fn tenant(session: &Session) -> Result<(), brisk_db::Error> {
-    session
-        .run(&TENANT, (LOCKS + session.tenant().get(),))
-        .await?;
+    session.run(&TENANT, (session.tenant(),)).await?;
     Ok(())
 }

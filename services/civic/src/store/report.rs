@@ -67,6 +67,48 @@ pub(crate) struct PendingRow {
     pub(crate) submitted_at: Timestamp,
 }
 
+/// A report with its present issue, about to be moved.
+#[derive(Clone, Debug, PartialEq, FromRow)]
+pub(crate) struct RelinkRow {
+    pub(crate) issue_id: Option<IssueId>,
+    pub(crate) id: ReportId,
+    reporter_id: Option<i64>,
+    area_id: Option<i64>,
+    description: String,
+    location: Option<String>,
+    lat: Option<f64>,
+    lon: Option<f64>,
+    category: Category,
+    severity: Severity,
+    summary: Option<String>,
+    anchor: Option<String>,
+    sensitive: bool,
+    public: bool,
+    submitted_at: Timestamp,
+}
+
+impl RelinkRow {
+    /// The report as if it had just come.
+    pub(crate) fn into_pending(self) -> PendingRow {
+        PendingRow {
+            id: self.id,
+            reporter_id: self.reporter_id,
+            area_id: self.area_id,
+            description: self.description,
+            location: self.location,
+            lat: self.lat,
+            lon: self.lon,
+            category: self.category,
+            severity: self.severity,
+            summary: self.summary,
+            anchor: self.anchor,
+            sensitive: self.sensitive,
+            public: self.public,
+            submitted_at: self.submitted_at,
+        }
+    }
+}
+
 /// What a list shows of a report.
 #[derive(Clone, Debug, PartialEq, FromRow)]
 pub(crate) struct ReportListRow {
@@ -133,6 +175,10 @@ statements! {
             WHERE tenant_id = $1 AND id IN (SELECT value FROM json_each($2))
             AND NOT processed AND status IN ('received', 'classified') ORDER BY received_at, id";
 
+    /// One joined report with its issue.
+    FOR_RELINK(tenant: TenantId, id: ReportId) -> Option<RelinkRow>
+        = "SELECT issue_id, {PENDING_COLUMNS} FROM civic_reports WHERE tenant_id = $1 AND id = $2 AND processed";
+
     /// Joins a report to an issue.
     LINK(tenant: TenantId, id: ReportId, issue: IssueId, area: Option<i64>, at: Timestamp) -> Affected
         = "UPDATE civic_reports SET issue_id = $3, area_id = $4, status = 'linked', processed = true,
@@ -197,6 +243,10 @@ impl Reports<'_> {
                     .await
             }
         }
+    }
+
+    pub(crate) async fn for_relink(&self, id: ReportId) -> Result<Option<RelinkRow>, brisk_db::Error> {
+        self.0.run(&FOR_RELINK, (self.0.tenant(), id)).await
     }
 
     pub(crate) async fn pending(&self, ids: Vec<i64>) -> Result<Vec<PendingRow>, brisk_db::Error> {

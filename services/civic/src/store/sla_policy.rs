@@ -114,7 +114,7 @@ statements! {
 pub(crate) struct Policies<'a>(pub(crate) &'a Session);
 
 impl Policies<'_> {
-    pub(crate) async fn get(&self, id: i64) -> Result<Option<Policy>, Error> {
+    pub(crate) async fn get(&self, id: i64) -> Result<Option<PolicyFields>, Error> {
         let row = self.0.run(&GET, (self.0.tenant(), id)).await?;
         Ok(row.map(Into::into))
     }
@@ -129,10 +129,10 @@ impl Policies<'_> {
         Ok(rows.into_iter().map(Into::into).collect())
     }
 
-    pub(crate) async fn page(&self, slice: Slice) -> Result<Vec<Policy>, Error> {
+    pub(crate) async fn page(&self, slice: Slice) -> Result<Vec<(i64, PolicyFields)>, Error> {
         let params = (self.0.tenant(), slice.after, slice.limit, slice.skip);
         let rows = self.0.run(&PAGE, params).await?;
-        Ok(rows.into_iter().map(Into::into).collect())
+        Ok(rows.into_iter().map(|row| (row.id, row.into())).collect())
     }
 
     pub(crate) async fn count(&self) -> Result<i64, Error> {

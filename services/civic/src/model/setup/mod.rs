@@ -6,12 +6,16 @@ mod area;
 mod boundary;
 mod category;
 mod change;
+mod classify;
 mod policy;
 mod preview;
+mod row;
 
 pub use area::AreaFields;
 pub use boundary::{Boundary, BoundaryError, Box4, MAX_VERTICES};
 pub use category::ServiceFields;
 pub use change::overlay;
-pub use policy::{PolicyFields, calendar_fields};
+pub use classify::{ClassifyRequest, Engine, MAX_TEXTS};
+pub use policy::{CalendarFields, PolicyFields, calendar_fields};
 pub use preview::{DueInstants, PreviewRequest};
+pub use row::{AreaSummary, SetupRow};

@@ -1,5 +1,7 @@
 //! A service level policy and a named calendar as they are sent.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
@@ -7,7 +9,7 @@ use serde_json::Value;
 
 use super::area::{name, optional_id};
 use super::category::{categories, severity};
-use crate::model::calendar::Calendar;
+use crate::model::calendar::{Calendar, CalendarDefinition};
 use crate::model::field::{FieldError, FieldErrors, Nulls, Object, read_object};
 use crate::model::{Category, Severity};
 
@@ -81,6 +83,42 @@ impl PolicyFields {
         FieldErrors::check(errors)?;
         Ok(policy)
     }
+}
+
+/// What can be set of a calendar.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct CalendarFields {
+    /// What it is called, 1 to 200 characters; unique in the tenant.
+    pub name: String,
+    /// The zone, and the openings by weekday and holiday.
+    #[serde(flatten)]
+    #[schema(value_type = CalendarShape)]
+    pub definition: CalendarDefinition,
+}
+
+/// The JSON form of [`CalendarDefinition`], for the API's document.
+#[derive(utoipa::ToSchema)]
+#[schema(as = CalendarDefinition)]
+#[expect(dead_code, reason = "only its shape is used")]
+struct CalendarShape {
+    /// IANA name of the time zone.
+    timezone: String,
+    /// Openings by ISO weekday, `"1"` (Monday) to `"7"`, as `[from, until]` in minutes after local midnight.
+    weekly: BTreeMap<String, Vec<[u16; 2]>>,
+    /// Dates whose openings replace those of their weekday.
+    holidays: Vec<HolidayShape>,
+}
+
+#[derive(utoipa::ToSchema)]
+#[schema(as = Holiday)]
+#[expect(dead_code, reason = "only its shape is used")]
+struct HolidayShape {
+    /// The local date, `YYYY-MM-DD`.
+    date: String,
+    /// What the day is called.
+    name: String,
+    /// The openings of that date; empty means closed.
+    open: Vec<[u16; 2]>,
 }
 
 /// A required number of minutes.
