@@ -16,6 +16,9 @@ pub enum Error {
     /// The database could not answer.
     #[error("the database did not do its part")]
     Db(#[from] brisk_db::Error),
+    /// Tenants or keys refused.
+    #[error(transparent)]
+    Auth(#[from] brisk_auth::Error),
     /// The caller's tenant has no such thing.
     #[error("there is no such {what}")]
     NotFound {
@@ -107,9 +110,13 @@ impl Error {
 impl AsDbError for Error {
     fn as_db_error(&self) -> Option<&brisk_db::Error> {
         match self {
-            Self::Db(error) => Some(error),
+            Self::Db(error) | Self::Auth(brisk_auth::Error::Db(error)) => Some(error),
             Self::Jobs(error) => error.as_db_error(),
-            Self::AnonymousNotAllowed | Self::NotHeld | Self::IssueClosed | Self::NotFound { .. }
+            Self::Auth(_)
+            | Self::AnonymousNotAllowed
+            | Self::NotHeld
+            | Self::IssueClosed
+            | Self::NotFound { .. }
             | Self::InUse { .. }
             | Self::Exists { .. }
             | Self::TooMany { .. }
@@ -128,6 +135,7 @@ impl Failure for Error {
     fn class(&self) -> Class {
         match self {
             Self::Db(error) => error.class(),
+            Self::Auth(error) => error.class(),
             Self::Jobs(error) => error.class(),
             Self::AnonymousNotAllowed => Class::Forbidden,
             Self::IssueClosed | Self::NotHeld => Class::Conflict,
@@ -151,6 +159,7 @@ impl Failure for Error {
     fn code(&self) -> &'static str {
         match self {
             Self::Db(error) => error.code(),
+            Self::Auth(error) => error.code(),
             Self::Jobs(error) => error.code(),
             Self::AnonymousNotAllowed => "civic.anonymous_not_allowed",
             Self::IssueClosed => "civic.issue_closed",
@@ -172,6 +181,7 @@ impl Failure for Error {
     fn detail(&self) -> Cow<'static, str> {
         match self {
             Self::Db(error) => error.detail(),
+            Self::Auth(error) => error.detail(),
             Self::Jobs(error) => error.detail(),
             Self::AnonymousNotAllowed | Self::NotHeld | Self::IssueClosed => self.to_string().into(),
             Self::Stored { .. } => "something went wrong on our side".into(),
@@ -198,6 +208,7 @@ impl Failure for Error {
                 .iter()
                 .map(|e| Wrong::new(e.field.clone(), e.code, e.message.clone()))
                 .collect(),
+            Self::Auth(error) => error.fields(),
             Self::Db(_)
             | Self::Jobs(_)
             | Self::AnonymousNotAllowed
@@ -231,6 +242,7 @@ impl Failure for Error {
                 vec![("allowed", words.join(", ").into())]
             }
             Self::Db(_)
+            | Self::Auth(_)
             | Self::Jobs(_)
             | Self::AnonymousNotAllowed
             | Self::NotHeld

@@ -2,7 +2,9 @@
 mod error;
 mod ids;
 pub mod import;
+mod logic;
 pub mod model;
+mod settings;
 mod store;
 
 pub use ids::{IssueId, ReportId};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use brisk_auth::Tenants;
+use brisk_auth::{TenantDirectory, TenantStatus};
 use brisk_core::{Clock, Scope, TenantId};
 use brisk_db::Db;
 use jiff::{SignedDuration, Timestamp};
@@ -33,7 +33,7 @@ const SHARDS: usize = 2;
 pub(crate) struct Settings {
     db: Db,
     clock: Clock,
-    tenants: Tenants,
+    tenants: TenantDirectory,
     cache: Cache<TenantId, Entry, Weigher>,
 }
 
@@ -63,7 +63,7 @@ impl Weighter<TenantId, Entry> for Weigher {
 
 impl Settings {
     /// An empty cache over `db`.
-    pub(crate) fn new(db: Db, clock: Clock, tenants: Tenants) -> Self {
+    pub(crate) fn new(db: Db, clock: Clock, tenants: TenantDirectory) -> Self {
         let options = OptionsBuilder::new()
             .estimated_items_capacity(EXPECTED_TENANTS)
             .weight_capacity(CAPACITY)
@@ -121,6 +121,20 @@ impl Settings {
         Ok(settings)
     }
 
+    /// The settings of the tenant with that slug; `None` when there is none, or it is not in use.
+    ///
+    /// # Errors
+    ///
+    /// As [`Settings::of`].
+    pub(crate) async fn by_slug(&self, slug: &str) -> Result<Option<Arc<TenantSettings>>, Error> {
+        match self.tenants.by_slug(slug).await? {
+            Some(tenant) if tenant.status == TenantStatus::Active => {
+                self.of(tenant.id).await.map(Some)
+            }
+            Some(_) | None => Ok(None),
+        }
+    }
+
     /// Forgets the settings of `tenant`; call it after the commit and before the answer.
     pub(crate) fn changed(&self, tenant: TenantId) {
         self.cache.remove(&tenant);
@@ -134,7 +148,7 @@ impl Settings {
         // Not the first caller's scope: its deadline would be that of all who wait with it.
         let scope = Scope::system(tenant, "civic.settings").shortened(LOAD_LIMIT);
         let session = self.db.session(scope);
-        let known = self.tenants.get(&session, tenant).await?;
+        let known = self.tenants.get(tenant).await?;
         let known = known.ok_or(Error::NotFound { what: "tenant" })?;
         let loaded = TenantSettings::load(&session, known, previous.as_deref()).await?;
         Ok(Arc::new(loaded))

@@ -81,15 +81,22 @@ impl TenantSettings {
         tenant: Arc<Tenant>,
         previous: Option<&Self>,
     ) -> Result<Self, Error> {
+        let (configs, calendars, policies, areas, categories) = (
+            TenantConfigs(session),
+            Calendars(session),
+            Policies(session),
+            Areas(session),
+            Categories(session),
+        );
         let (config, calendars, policies, areas, categories) = try_join!(
-            TenantConfigs(session).get(),
-            Calendars(session).list(),
-            Policies(session).list(),
-            Areas(session).list(),
-            Categories(session).list(),
+            configs.get(),
+            calendars.list(),
+            policies.list(),
+            areas.list(),
+            categories.list(),
         )?;
         let id = tenant.id.get();
-        let kind = kind_of(&tenant)?;
+        let kind = kind_of(&tenant);
         let (config_version, document) = config;
         let unusable = |what, id| {
             move |e: crate::model::FieldErrors| Error::Stored {
@@ -174,17 +181,9 @@ impl TenantSettings {
     }
 }
 
-/// What kind of place the tenant runs.
-///
-/// # Errors
-///
-/// [`Error::Stored`] for a kind that this service does not know.
-pub(crate) fn kind_of(tenant: &Tenant) -> Result<TenantKind, Error> {
-    TenantKind::parse(&tenant.kind).ok_or_else(|| Error::Stored {
-        what: "tenant",
-        id: tenant.id.get(),
-        reason: format!("{:?} is no kind of tenant here", tenant.kind),
-    })
+/// What kind of place the tenant runs; an organisation of no kind of this service's is treated as a facility.
+pub(crate) fn kind_of(tenant: &Tenant) -> TenantKind {
+    TenantKind::parse(tenant.kind.as_str()).unwrap_or(TenantKind::Facility)
 }
 
 fn calendar(row: &CalendarRow, previous: Option<&TenantSettings>) -> Result<Arc<Calendar>, Error> {

@@ -42,23 +42,8 @@ pub(crate) struct NearRow {
     pub(crate) texts: Json<Vec<String>>,
 }
 
-/// An area by its name.
-#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
-pub(crate) struct AreaName {
-    pub(crate) id: i64,
-    pub(crate) name: String,
-}
-
 statements! {
     prefix "civic.public";
-
-    /// The tenant of a slug, while it is served.
-    BY_SLUG(slug: String) -> Option<TenantId>
-        = "SELECT id FROM brisk_tenants WHERE slug = $1 AND status = 'active'";
-
-    /// The names of all areas.
-    AREA_NAMES(tenant: TenantId) -> Vec<AreaName>
-        = "SELECT id, name FROM civic_areas WHERE tenant_id = $1";
 
     /// The newest public reports of an issue that are shown already.
     REPORTS(tenant: TenantId, issue: IssueId, shown_until: Timestamp, limit: i64) -> Vec<PublicReportRow>
@@ -84,18 +69,10 @@ statements! {
             ORDER BY last_report_at DESC, id DESC LIMIT $4";
 }
 
-/// What the public asks; each statement but the first filters by the session's tenant.
+/// What the public asks; each statement filters by the session's tenant.
 pub(crate) struct PublicReads<'a>(pub(crate) &'a Session);
 
 impl PublicReads<'_> {
-    pub(crate) async fn by_slug(&self, slug: &str) -> Result<Option<TenantId>, brisk_db::Error> {
-        self.0.run(&BY_SLUG, (slug.to_owned(),)).await
-    }
-
-    pub(crate) async fn area_names(&self) -> Result<Vec<AreaName>, brisk_db::Error> {
-        self.0.run(&AREA_NAMES, (self.0.tenant(),)).await
-    }
-
     pub(crate) async fn reports(
         &self,
         issue: IssueId,

@@ -42,28 +42,6 @@ pub(crate) struct IssueLine {
     pub(crate) breached_at: Option<Timestamp>,
 }
 
-/// What the public may know of an issue, before coordinates and texts are made coarse.
-#[derive(Clone, Debug, PartialEq, FromRow)]
-pub(crate) struct PublicLine {
-    pub(crate) id: IssueId,
-    pub(crate) area_id: Option<i64>,
-    pub(crate) category: Category,
-    pub(crate) severity: Severity,
-    pub(crate) status: Status,
-    pub(crate) title: String,
-    pub(crate) summary: Option<String>,
-    pub(crate) location: Option<String>,
-    pub(crate) lat: Option<f64>,
-    pub(crate) lon: Option<f64>,
-    pub(crate) report_count: i64,
-    pub(crate) created_at: Timestamp,
-    pub(crate) acknowledged_at: Option<Timestamp>,
-    pub(crate) resolved_at: Option<Timestamp>,
-    pub(crate) closed_at: Option<Timestamp>,
-    pub(crate) updated_at: Timestamp,
-    pub(crate) resolve_due_at: Option<Timestamp>,
-}
-
 /// One issue on a map.
 #[derive(Clone, Debug, PartialEq, FromRow)]
 pub(crate) struct MapPoint {
@@ -126,16 +104,16 @@ pub(crate) struct IssueLists<'a>(pub(crate) &'a Session);
 
 impl IssueLists<'_> {
     /// One row more than the page has, where there is more.
-    pub(crate) async fn page<R: FromRow>(
+    pub(crate) async fn page(
         &self,
         filter: &IssueFilter,
         sort: IssueSort,
         order: Order,
         ask: PageAsk,
         now: Timestamp,
-    ) -> Result<Vec<R>, brisk_db::Error> {
+    ) -> Result<Vec<IssueLine>, brisk_db::Error> {
         let mut query = self.narrowed(filter, now);
-        for column in R::COLUMNS {
+        for column in IssueLine::COLUMNS {
             if CLOCK_COLUMNS.contains(column) {
                 query.column(("s", *column));
             } else {

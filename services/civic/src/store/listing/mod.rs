@@ -7,6 +7,6 @@ pub(crate) use filter::{
     COUNT_CAP, Count, IssueFilter, IssueSort, Order, PageAsk, Position, ReportFilter, Total,
 };
 pub(crate) use issues::{
-    IssueLine, IssueLists, MapCluster, MapPoint, PublicLine, position as issue_position,
+    IssueLine, IssueLists, MapCluster, MapPoint, position as issue_position,
 };
 pub(crate) use reports::{ReportLists, position as report_position};
