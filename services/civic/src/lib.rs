@@ -4,7 +4,10 @@ mod ids;
 pub mod import;
 mod logic;
 pub mod model;
+mod routes;
 mod settings;
+mod state;
 mod store;
 
+pub use error::Error;
 pub use ids::{IssueId, ReportId};

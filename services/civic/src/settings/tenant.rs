@@ -81,19 +81,14 @@ impl TenantSettings {
         tenant: Arc<Tenant>,
         previous: Option<&Self>,
     ) -> Result<Self, Error> {
-        let (configs, calendars, policies, areas, categories) = (
-            TenantConfigs(session),
-            Calendars(session),
-            Policies(session),
-            Areas(session),
-            Categories(session),
-        );
+        let (configs, clocks, promises, zones, services) =
+            (TenantConfigs(session), Calendars(session), Policies(session), Areas(session), Categories(session));
         let (config, calendars, policies, areas, categories) = try_join!(
             configs.get(),
-            calendars.list(),
-            policies.list(),
-            areas.list(),
-            categories.list(),
+            clocks.list(),
+            promises.list(),
+            zones.list(),
+            services.list(),
         )?;
         let id = tenant.id.get();
         let kind = kind_of(&tenant);

@@ -122,7 +122,7 @@ statements! {
             AND priority_at < $2 AND id > $3 ORDER BY id LIMIT $4";
 
     /// Saves all that can change, if nobody else did since it was read.
-    SAVE[IssueRow] -> Affected
+    pub(crate) SAVE[IssueRow] -> Affected
         = "UPDATE civic_issues SET area_id = $3, category = $4, severity = $5, status = $6, title = $7, summary = $8,
             anchor = $9, lat = $10, lon = $11, grid_cell = $12, location = $13, location_norm = $14, report_count = $15,
             reporter_count = $16, last_report_at = $17, assignee = $18, priority = $19, priority_at = $20,
@@ -132,7 +132,7 @@ statements! {
             WHERE id = $1 AND tenant_id = $2 AND version = $37 - 1";
 
     /// A new rank only: no change that anyone is told of.
-    SAVE_PRIORITY(tenant: TenantId, id: IssueId, priority: f64, at: Timestamp, version: i64) -> Affected
+    pub(crate) SAVE_PRIORITY(tenant: TenantId, id: IssueId, priority: f64, at: Timestamp, version: i64) -> Affected
         = "UPDATE civic_issues SET priority = $3, priority_at = $4 WHERE tenant_id = $1 AND id = $2 AND version = $5";
 }
 

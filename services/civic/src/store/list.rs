@@ -2,10 +2,7 @@
 
 use brisk_db::Declared;
 
-use super::{
-    area, bench, calendar, candidate, category, event, figures, issue, lock, public, recount,
-    report, rollup, score, sla, sla_policy, tenant_config,
-};
+use super::{area, bench, calendar, candidate, category, event, figures, issue, lock, public, recount, report, reporter, rollup, score, sla, sla_policy, tenant_config, timer};
 
 /// Which rows of a list: those with a key above `after`, without the first `skip` of them, at most `limit`.
 #[derive(Clone, Copy, Debug)]
@@ -30,11 +27,14 @@ pub(crate) fn statements() -> Vec<&'static dyn Declared> {
         public::STATEMENTS,
         recount::STATEMENTS,
         report::STATEMENTS,
+        reporter::STATEMENTS,
         rollup::STATEMENTS,
         score::STATEMENTS,
         sla::STATEMENTS,
         sla_policy::STATEMENTS,
         tenant_config::STATEMENTS,
+        timer::STATEMENTS,
+        crate::ids::STATEMENTS,
     ]
     .concat()
 }

@@ -14,10 +14,14 @@ pub(crate) mod lock;
 pub(crate) mod public;
 pub(crate) mod recount;
 pub(crate) mod report;
+pub(crate) mod reporter;
 pub(crate) mod rollup;
 pub(crate) mod score;
 pub(crate) mod sla;
 pub(crate) mod sla_policy;
 pub(crate) mod tenant_config;
+pub(crate) mod timer;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use list::{Slice, statements};

@@ -180,7 +180,7 @@ statements! {
         = "SELECT issue_id, {PENDING_COLUMNS} FROM civic_reports WHERE tenant_id = $1 AND id = $2 AND processed";
 
     /// Joins a report to an issue.
-    LINK(tenant: TenantId, id: ReportId, issue: IssueId, area: Option<i64>, at: Timestamp) -> Affected
+    pub(crate) LINK(tenant: TenantId, id: ReportId, issue: IssueId, area: Option<i64>, at: Timestamp) -> Affected
         = "UPDATE civic_reports SET issue_id = $3, area_id = $4, status = 'linked', processed = true,
             processed_at = $5 WHERE tenant_id = $1 AND id = $2";
 

@@ -125,7 +125,7 @@ statements! {
         sqlite "SELECT {COLUMNS} FROM civic_sla_metrics WHERE tenant_id = $1 AND issue_id IN (SELECT value FROM json_each($2))";
 
     /// Saves a clock. Its issue's version guards it: both are written in one transaction.
-    SAVE[SlaRow] -> Affected
+    pub(crate) SAVE[SlaRow] -> Affected
         = "INSERT INTO civic_sla_metrics ({COLUMNS})
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
             $23, $24, $25, $26)

@@ -1,0 +1,20 @@
+//! The web console: one server-rendered page that shows a place at once, holding only what the public may see.
+//!
+//! It owns markup, style and the drawing of charts; the figures come through [`PublicDashboard`], which the server
+//! connects to a service. The one surprising decision: no script at all. Charts are drawn on the server, menus are
+//! `<details>`, and the content security policy allows one style sheet by its hash and nothing else.
+
+mod chart;
+mod data;
+mod format;
+mod not_found;
+mod page;
+mod policy;
+mod view;
+
+pub use data::{
+    Category, City, CityView, Compliance, Counts, Day, Empty, Grade, PublicDashboard, PublicIssue,
+    Trend,
+};
+pub use not_found::not_found;
+pub use page::{Console, Cost, Sample};
