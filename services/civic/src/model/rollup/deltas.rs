@@ -139,6 +139,40 @@ impl Deltas {
         self.prune();
     }
 
+    /// Counts an issue, for a recount of many: cells that come to zero stay until [`Deltas::less`] removes them.
+    pub fn count(&mut self, zone: &TimeZone, facts: &IssueFacts) {
+        self.count_issue(zone, facts, 1);
+    }
+
+    /// Counts a report, likewise.
+    pub fn count_report(&mut self, zone: &TimeZone, facts: &ReportFacts) {
+        self.day(local_day(zone, facts.submitted_at), facts.cell)
+            .reports += 1;
+    }
+
+    /// Adds one row of the daily figures.
+    pub fn add_day(&mut self, row: &DayRow) {
+        self.day(row.day, row.cell).merge(&row.delta, 1);
+    }
+
+    /// Adds one row of the present numbers.
+    pub fn add_counter(&mut self, row: &CounterRow) {
+        *self.counters.entry((row.cell, row.status)).or_default() += row.n;
+    }
+
+    /// What has to be added to `other` to get this sum.
+    #[must_use]
+    pub fn less(mut self, other: &Self) -> Self {
+        for ((day, cell), delta) in &other.days {
+            self.day(*day, *cell).merge(delta, -1);
+        }
+        for (key, n) in &other.counters {
+            *self.counters.entry(*key).or_default() -= n;
+        }
+        self.prune();
+        self
+    }
+
     /// The daily deltas, sorted by day and cell; none is zero.
     pub fn days(&self) -> impl Iterator<Item = DayRow> + '_ {
         self.days.iter().map(|((day, cell), delta)| DayRow {
