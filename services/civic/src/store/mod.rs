@@ -2,6 +2,7 @@
 pub(crate) mod candidate;
 mod columns;
 pub(crate) mod event;
+pub(crate) mod import;
 pub(crate) mod issue;
 pub(crate) mod report;
 pub(crate) mod rollup;
