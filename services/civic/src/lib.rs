@@ -15,4 +15,9 @@ pub use ids::{IssueId, ReportId};
 pub use service::{Civic, CivicSettings, service};
 
 /// The tables of the service.
+pub use logic::import::{
+    Classify, ImportError, ImportOptions, ImportReport, ImportSetup, ImportStatus, Importer, Mode,
+    Progress, RefusedRow,
+};
+/// The service's tables.
 pub const MIGRATIONS: brisk_db::MigrationSet = brisk_db::migrations!("civic");

@@ -28,3 +28,5 @@ pub(crate) mod timers;
 pub(crate) mod workflow;
 
 pub(crate) use setup::Setup;
+//! Use cases: what the service does with its rules, its stores, the clock and the ports to other parts.
+pub(crate) mod import;

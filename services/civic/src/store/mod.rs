@@ -7,6 +7,7 @@ pub(crate) mod category;
 mod columns;
 pub(crate) mod event;
 pub(crate) mod figures;
+pub(crate) mod import;
 pub(crate) mod issue;
 mod list;
 pub(crate) mod listing;
