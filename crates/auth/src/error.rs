@@ -1,0 +1,139 @@
+//! What can go wrong on the way in.
+
+use std::borrow::Cow;
+use std::path::PathBuf;
+
+use brisk_core::{Class, Failure, FieldError};
+
+/// What can go wrong with tenants, keys and the master key.
+///
+/// All reasons to refuse a key look the same to the client; only the log tells them apart.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The database could not answer.
+    #[error("tenants and keys could not be read or written")]
+    Db(#[from] brisk_db::Error),
+    /// No key of ours: another form, or a typing mistake.
+    #[error("the text is not an API key, or has a typing mistake")]
+    KeyMalformed,
+    /// Well formed, and not in the database.
+    #[error("the API key is not known")]
+    KeyUnknown,
+    /// Its time is over.
+    #[error("API key {prefix} has expired")]
+    KeyExpired {
+        /// The key's first characters.
+        prefix: String,
+    },
+    /// Somebody took it back.
+    #[error("API key {prefix} was revoked")]
+    KeyRevoked {
+        /// The key's first characters.
+        prefix: String,
+    },
+    /// Its tenant is suspended.
+    #[error("the tenant of API key {prefix} is suspended")]
+    TenantSuspended {
+        /// The key's first characters.
+        prefix: String,
+    },
+    /// A tenant or key with a field that may not be so.
+    #[error("{field} {problem}")]
+    Invalid {
+        /// The field.
+        field: &'static str,
+        /// A stable word for the mistake.
+        code: &'static str,
+        /// What to mend.
+        problem: &'static str,
+    },
+    /// Another tenant has this slug or jurisdiction.
+    #[error("another tenant has this {field}")]
+    Taken {
+        /// `slug` or `jurisdiction_id`.
+        field: &'static str,
+    },
+    /// The operating system gave no random bytes.
+    #[error("the system gave no random bytes")]
+    Random(#[source] getrandom::Error),
+    /// The master key of the settings is too short to be one.
+    #[error("the master key must have at least 32 characters")]
+    MasterKeyShort,
+    /// The file of the master key can be read by others.
+    #[error("{0} must be readable by its owner only (mode 0600)")]
+    MasterKeyOpen(PathBuf),
+    /// The file of the master key cannot be read or made.
+    #[error("the master key file {path} could not be used")]
+    MasterKeyFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl Failure for Error {
+    fn class(&self) -> Class {
+        match self {
+            Self::Db(e) => e.class(),
+            Self::KeyMalformed
+            | Self::KeyUnknown
+            | Self::KeyExpired { .. }
+            | Self::KeyRevoked { .. }
+            | Self::TenantSuspended { .. } => Class::Unauthenticated,
+            Self::Invalid { .. } => Class::Invalid,
+            Self::Taken { .. } => Class::Conflict,
+            Self::Random(_)
+            | Self::MasterKeyShort
+            | Self::MasterKeyOpen(_)
+            | Self::MasterKeyFile { .. } => Class::Internal,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Db(e) => e.code(),
+            Self::KeyMalformed
+            | Self::KeyUnknown
+            | Self::KeyExpired { .. }
+            | Self::KeyRevoked { .. }
+            | Self::TenantSuspended { .. } => "unauthenticated",
+            Self::Invalid { .. } => "auth.invalid",
+            Self::Taken { .. } => "auth.taken",
+            Self::Random(_) => "auth.random",
+            Self::MasterKeyShort | Self::MasterKeyOpen(_) | Self::MasterKeyFile { .. } => {
+                "auth.master_key"
+            }
+        }
+    }
+
+    fn detail(&self) -> Cow<'static, str> {
+        match self {
+            Self::Db(e) => e.detail(),
+            Self::KeyMalformed
+            | Self::KeyUnknown
+            | Self::KeyExpired { .. }
+            | Self::KeyRevoked { .. }
+            | Self::TenantSuspended { .. } => "the API key is not valid".into(),
+            Self::Invalid { .. } | Self::Taken { .. } => self.to_string().into(),
+            Self::Random(_)
+            | Self::MasterKeyShort
+            | Self::MasterKeyOpen(_)
+            | Self::MasterKeyFile { .. } => "something went wrong on our side".into(),
+        }
+    }
+
+    fn fields(&self) -> Vec<FieldError> {
+        match self {
+            Self::Invalid {
+                field,
+                code,
+                problem,
+            } => vec![FieldError::new(*field, *code, *problem)],
+            Self::Taken { field } => vec![FieldError::new(*field, "taken", "is taken")],
+            _ => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,56 @@
+use brisk_auth::{Keys, NewTenant, Tenant, TenantDirectory, TenantKind, Tenants};
+use brisk_core::{Clock, Ids, Scope};
+use brisk_db::{Db, DbConfig, Session};
+use brisk_testkit::files::SqliteFile;
+use brisk_testkit::servers::Postgres;
+
+/// One process on a database of its own.
+pub(crate) struct Node {
+    pub(crate) db: Db,
+    pub(crate) clock: Clock,
+    pub(crate) session: Session,
+    pub(crate) directory: TenantDirectory,
+    pub(crate) keys: Keys,
+}
+
+impl Node {
+    pub(crate) async fn new_at(url: String) -> Self {
+        let db = Db::open(DbConfig::new(url)).await.unwrap();
+        db.migrate(&[brisk_auth::MIGRATIONS]).await.unwrap();
+        let clock = Clock::manual("2026-03-07T12:00:00Z".parse().unwrap());
+        Self {
+            session: db.session(Scope::platform("test")),
+            directory: TenantDirectory::new(&db, &clock),
+            keys: Keys::start(&db, clock.clone(), Ids::random()),
+            clock,
+            db,
+        }
+    }
+
+    /// Another process on the same database, with the same clock.
+    pub(crate) fn other(&self) -> Self {
+        Self {
+            session: self.db.session(Scope::platform("other")),
+            directory: TenantDirectory::new(&self.db, &self.clock),
+            keys: Keys::start(&self.db, self.clock.clone(), Ids::random()),
+            clock: self.clock.clone(),
+            db: self.db.clone(),
+        }
+    }
+
+    pub(crate) fn tenants(&self) -> Tenants<'_> {
+        Tenants::new(&self.session, &self.directory)
+    }
+
+    pub(crate) async fn tenant(&self, slug: &str) -> Tenant {
+        let new = NewTenant::new(slug, "A town", TenantKind::City);
+        self.tenants().insert(new, &self.clock).await.unwrap()
+    }
+}
+
+pub(crate) async fn on_both(test: impl AsyncFn(Node)) {
+    let file = SqliteFile::new().unwrap();
+    test(Node::new_at(file.url()).await).await;
+    let database = Postgres::shared().database().unwrap();
+    test(Node::new_at(database.url()).await).await;
+}
