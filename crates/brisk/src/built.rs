@@ -1,0 +1,89 @@
+//! What a service brings to a running program.
+
+use std::fmt;
+
+use brisk_http::{HealthCheck, RouteRule};
+use brisk_jobs::{Schedule, Worker};
+use futures::future::BoxFuture;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::Task;
+
+pub(crate) type Hook = Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>;
+
+/// A service, ready to be mounted; made by [`Service::build`](crate::Service::build).
+#[derive(Default)]
+pub struct Built {
+    pub(crate) api: OpenApiRouter,
+    pub(crate) workers: Vec<Worker>,
+    pub(crate) schedules: Vec<Schedule>,
+    pub(crate) tasks: Vec<Task>,
+    pub(crate) checks: Vec<HealthCheck>,
+    pub(crate) rules: Vec<RouteRule>,
+    pub(crate) on_shutdown: Option<Hook>,
+}
+
+impl fmt::Debug for Built {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Built")
+            .field("workers", &self.workers)
+            .field("schedules", &self.schedules)
+            .field("tasks", &self.tasks)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Built {
+    /// Routes and their documentation, with paths as the service sees them: `/v1/reports`, not `/civic/v1/reports`.
+    pub fn new(api: OpenApiRouter) -> Self {
+        Self {
+            api,
+            ..Self::default()
+        }
+    }
+
+    /// Adds a worker for one kind of job.
+    #[must_use]
+    pub fn worker(mut self, worker: Worker) -> Self {
+        self.workers.push(worker);
+        self
+    }
+
+    /// Adds a schedule.
+    #[must_use]
+    pub fn schedule(mut self, schedule: Schedule) -> Self {
+        self.schedules.push(schedule);
+        self
+    }
+
+    /// Adds work in the background.
+    #[must_use]
+    pub fn task(mut self, task: Task) -> Self {
+        self.tasks.push(task);
+        self
+    }
+
+    /// Adds a check to `/health/ready`.
+    #[must_use]
+    pub fn check(mut self, check: HealthCheck) -> Self {
+        self.checks.push(check);
+        self
+    }
+
+    /// Says what differs for the routes below a path; the prefix is as the service sees it.
+    #[must_use]
+    pub fn rule(mut self, rule: RouteRule) -> Self {
+        self.rules.push(rule);
+        self
+    }
+
+    /// Runs once when requests, jobs and tasks have ended and the database is still open.
+    #[must_use]
+    pub fn on_shutdown<F>(mut self, hook: impl FnOnce() -> F + Send + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.on_shutdown = Some(Box::new(|| Box::pin(hook())));
+        self
+    }
+}

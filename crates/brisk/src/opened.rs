@@ -1,0 +1,352 @@
+//! An app with an open database: it can run commands, or start to serve.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use brisk_auth::{Keys, MasterKey, Purpose, TenantDirectory};
+use brisk_core::TenantId;
+use brisk_db::{CursorKey, Db, Declared, Finding, MigrationSet};
+use brisk_http::{Edge, Environment, Server};
+use brisk_jobs::{Jobs, JobsConfig, Queue};
+use brisk_telemetry::{PerfStats, Telemetry};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::app::{Checked, Pages, Parts};
+use crate::authenticate::{ByKey, Served};
+use crate::built::Hook;
+use crate::mount::{Mounted, forgive_slashes, mount};
+use crate::running::{Budget, Running};
+use crate::service::{AnyService, AnySettings};
+use crate::{Error, Kit, database};
+
+/// An app with an open, migrated database.
+pub struct Opened {
+    kit: Kit,
+    parts: Parts,
+    services: Vec<(Box<dyn AnyService>, AnySettings)>,
+    pages: Option<Pages>,
+    demo: bool,
+    first_start: bool,
+    applied: usize,
+    began: Instant,
+}
+
+impl std::fmt::Debug for Opened {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Opened")
+            .field("kit", &self.kit)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Opened {
+    pub(crate) async fn new(checked: Checked) -> Result<Self, Error> {
+        let parts = checked.parts;
+        let telemetry = brisk_telemetry::init(&parts.telemetry).map_err(Error::Telemetry)?;
+        let file = parts
+            .database
+            .url
+            .0
+            .strip_prefix("sqlite://")
+            .map(Path::new);
+        let first_start = file.is_some_and(|file| !file.exists());
+        let master_key = master_key(&parts, file)?;
+        let db = Db::open(parts.database.config(parts.telemetry.slow_statement))
+            .await
+            .map_err(|source| Error::Database {
+                what: "open the database",
+                source,
+            })?;
+        let mut sets: Vec<MigrationSet> = vec![brisk_auth::MIGRATIONS, brisk_jobs::MIGRATIONS];
+        sets.extend(checked.services.iter().flat_map(|(s, _)| s.migrations()));
+        let applied = match db.migrate(&sets).await {
+            Ok(applied) => applied,
+            Err(source) => {
+                db.close().await;
+                return Err(Error::Database {
+                    what: "bring the database's tables up to date",
+                    source,
+                });
+            }
+        };
+        let kit = kit(
+            &parts,
+            db,
+            master_key,
+            telemetry,
+            checked.clock,
+            checked.ids,
+        );
+        Ok(Self {
+            kit,
+            parts,
+            services: checked.services,
+            pages: checked.pages,
+            demo: checked.demo,
+            first_start,
+            applied,
+            began: checked.began,
+        })
+    }
+
+    /// The kit.
+    pub const fn kit(&self) -> &Kit {
+        &self.kit
+    }
+
+    /// Whether the SQLite file was made just now.
+    pub const fn is_first_start(&self) -> bool {
+        self.first_start
+    }
+
+    /// How many migrations were applied just now.
+    pub const fn applied(&self) -> usize {
+        self.applied
+    }
+
+    /// Prepares every statement of the kit and its services on the open database; answers those that do not fit.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be asked.
+    pub async fn verify(&self) -> Result<Vec<Finding>, Error> {
+        let mut all: Vec<&'static dyn Declared> = database::statements();
+        all.extend(self.services.iter().flat_map(|(s, _)| s.statements()));
+        self.kit
+            .db
+            .verify(&all)
+            .await
+            .map_err(|source| Error::Database {
+                what: "prepare the statements",
+                source,
+            })
+    }
+
+    /// Runs a service's command and closes the database. Nothing else runs meanwhile: no workers, no listener.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownService`], or what the command answered.
+    pub async fn run_command(
+        mut self,
+        name: &str,
+        matches: &clap::ArgMatches,
+    ) -> Result<ExitCode, Error> {
+        let at = self.services.iter().position(|(s, _)| s.name() == name);
+        let Some(at) = at else {
+            self.close().await;
+            return Err(Error::UnknownService {
+                name: name.to_owned(),
+                known: String::new(),
+            });
+        };
+        let (service, settings) = self.services.swap_remove(at);
+        let outcome = service.run_command(&self.kit, settings, matches).await;
+        self.close().await;
+        outcome.map_err(|source| Error::Service {
+            name: service.name(),
+            source,
+        })
+    }
+
+    /// Ends what [`Checked::open`] began, without having served.
+    pub async fn close(self) {
+        self.kit.stop.cancel();
+        self.kit.tracker.close();
+        self.kit.tracker.wait().await;
+        self.kit.keys.close().await;
+        self.kit.db.close().await;
+    }
+
+    /// Builds the services, starts their work and listens.
+    ///
+    /// # Errors
+    ///
+    /// What kept a service from being built, or the address from being listened on.
+    pub async fn start(mut self) -> Result<Running, Error> {
+        match self.launch().await {
+            Ok(running) => Ok(running),
+            Err(e) => {
+                self.close().await;
+                Err(e)
+            }
+        }
+    }
+
+    async fn launch(&mut self) -> Result<Running, Error> {
+        let listen = self.parts.http.listen.clone();
+        let refused = |source| Error::Listen {
+            address: listen.clone(),
+            source,
+        };
+        // First, so that a second server on the same address does nothing at all.
+        let listener = TcpListener::bind(&listen).await.map_err(refused)?;
+        let address = listener.local_addr().map_err(refused)?;
+        let kit = self.kit.clone();
+        let budget = Budget::of(self.parts.http.shutdown_grace);
+        let mut jobs = Jobs::new(
+            kit.db.clone(),
+            kit.queue.clone(),
+            kit.ids.clone(),
+            JobsConfig {
+                grace: budget.requests,
+                ..JobsConfig::default()
+            },
+        );
+        let mut checks = vec![database::check(kit.db.clone())];
+        let mut mounted = Vec::new();
+        let mut tasks = Vec::new();
+        let mut hooks: Vec<(&'static str, Hook)> = Vec::new();
+        self.fill().await;
+        for (service, settings) in self.services.drain(..) {
+            let name = service.name();
+            let built = service
+                .build(&kit, settings)
+                .await
+                .map_err(|source| Error::Service { name, source })?;
+            jobs = built.workers.into_iter().fold(jobs, Jobs::worker);
+            jobs = built.schedules.into_iter().fold(jobs, Jobs::schedule);
+            checks.extend(built.checks);
+            tasks.extend(built.tasks);
+            hooks.extend(built.on_shutdown.map(|hook| (name, hook)));
+            mounted.push(Mounted {
+                name,
+                api: built.api,
+                rules: built.rules,
+            });
+        }
+        let names: Vec<_> = mounted.iter().map(|m| m.name).collect();
+        let pages = self
+            .pages
+            .take()
+            .map_or_else(Router::new, |make| make(&kit));
+        let (api, rules) = mount(mounted, pages);
+        let edge = Edge::new(
+            self.parts.http.clone(),
+            brisk_http::Parts {
+                environment: kit.environment,
+                authenticate: Arc::new(ByKey(kit.keys.clone())),
+                tenants: Some(Arc::new(Served(kit.tenants.clone()))),
+                perf: Arc::clone(&kit.perf),
+                prometheus: Some(kit.telemetry.prometheus().clone()),
+                checks,
+                rules,
+                ids: kit.ids.clone(),
+                probe: None,
+            },
+        );
+        let router = forgive_slashes(edge.wrap(api));
+        let mut http = self.parts.http.clone();
+        http.shutdown_grace = budget.requests;
+        let quit = CancellationToken::new();
+        let stop_serving = quit.clone().cancelled_owned();
+        let server = Server::new(&http);
+        let serving = tokio::spawn(async move { server.run(listener, router, stop_serving).await });
+        let jobs_stop = CancellationToken::new();
+        let jobs = jobs.start(&jobs_stop);
+        for task in tasks {
+            kit.tracker.spawn(task.supervise(kit.stop.clone()));
+        }
+        self.remark(address.ip().is_loopback());
+        let ready_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        tracing::info!(
+            %address,
+            database = kit.db.system().as_str(),
+            services = names.join(","),
+            "ready in {ready_ms} ms"
+        );
+        Ok(Running {
+            kit,
+            address,
+            first_start: self.first_start,
+            ready_ms,
+            serving,
+            quit,
+            jobs,
+            jobs_stop,
+            hooks,
+            budget,
+        })
+    }
+
+    /// Demo data where there is no tenant at all.
+    async fn fill(&self) {
+        if !self.demo || self.kit.environment == Environment::Production {
+            return;
+        }
+        let session = self.kit.platform("demo");
+        match self
+            .kit
+            .tenants_in(&session)
+            .page(TenantId::PLATFORM, 1)
+            .await
+        {
+            Ok(tenants) if tenants.is_empty() => {}
+            Ok(_) => return,
+            Err(e) => {
+                tracing::warn!(error = %e, "whether there are tenants cannot be found out, so no demo is made");
+                return;
+            }
+        }
+        for (service, _) in &self.services {
+            if let Err(error) = service.demo(&self.kit).await {
+                tracing::warn!(service = service.name(), %error, "the demo could not be made");
+            }
+        }
+    }
+
+    fn remark(&self, loopback: bool) {
+        if !loopback && self.kit.environment == Environment::Development {
+            tracing::warn!(
+                "listening beyond this machine in development: costs are shown to everybody; set environment = \"production\""
+            );
+        }
+        if self.parts.redis.url.is_some() {
+            tracing::warn!("redis.url is set and no part of this program uses Redis yet");
+        }
+    }
+}
+
+fn master_key(parts: &Parts, file: Option<&Path>) -> Result<MasterKey, Error> {
+    let key = match (&parts.root.master_key, file) {
+        (Some(key), _) => MasterKey::from_setting(key.expose()),
+        (None, Some(file)) => MasterKey::load_or_create(&key_file(file)),
+        (None, None) => Err(brisk_auth::Error::MasterKeyShort),
+    };
+    key.map_err(Error::MasterKey)
+}
+
+/// `brisk.key` beside the database file.
+fn key_file(database: &Path) -> PathBuf {
+    database.with_file_name("brisk.key")
+}
+
+fn kit(
+    parts: &Parts,
+    db: Db,
+    master_key: MasterKey,
+    telemetry: Telemetry,
+    clock: brisk_core::Clock,
+    ids: brisk_core::Ids,
+) -> Kit {
+    Kit {
+        tenants: TenantDirectory::new(&db, &clock),
+        keys: Keys::start(&db, clock.clone(), ids.clone()),
+        queue: Queue::new(clock.clone()),
+        cursor_key: CursorKey::new(master_key.derive(Purpose::Cursor)),
+        perf: PerfStats::new(&parts.telemetry, clock.clone()),
+        environment: parts.root.environment,
+        stop: CancellationToken::new(),
+        tracker: TaskTracker::new(),
+        db,
+        clock,
+        ids,
+        master_key,
+        telemetry,
+    }
+}
