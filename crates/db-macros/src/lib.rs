@@ -28,7 +28,7 @@ use proc_macro::TokenStream;
 ///
 /// The shape is `Option<Row>`, `Vec<Row>`, `One<Row>` or `Affected`. The name becomes `prefix.get`. Parameters are
 /// written `$1`, `$2` …; for SQLite they become `?1`, `?2` outside literals. A parameter that the text never uses, or
-/// a number without a parameter, does not compile. `#[slow]` sends the statement to the checkout pool on PostgreSQL.
+/// a number without a parameter, does not compile. `SAVE[IssueRow]` takes the fields of a `Record` in their order. `#[slow]` sends the statement to the checkout pool on PostgreSQL.
 /// The module gets a `STATEMENTS` list for the test that prepares all of them.
 #[proc_macro]
 pub fn statements(input: TokenStream) -> TokenStream {

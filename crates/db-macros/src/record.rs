@@ -33,15 +33,21 @@ pub(crate) fn expand(input: TokenStream) -> syn::Result<TokenStream> {
         .map(|f| column_name(f))
         .collect::<syn::Result<Vec<_>>>()?;
     Ok(quote! {
+        impl ::brisk_db::Params for #name {
+            fn kinds() -> ::std::vec::Vec<::brisk_db::Kind> {
+                ::std::vec![#(<#types as ::brisk_db::Column>::KIND),*]
+            }
+
+            fn into_values(self) -> ::std::vec::Vec<::brisk_db::Value> {
+                ::std::vec![#(::brisk_db::Column::into_value(self.#idents)),*]
+            }
+        }
+
         impl ::brisk_db::Record for #name {
             const TABLE: &'static str = #table;
             const STATEMENT: &'static str = #statement;
             const COLUMNS: &'static [(&'static str, ::brisk_db::Kind)] =
                 &[#((#columns, <#types as ::brisk_db::Column>::KIND)),*];
-
-            fn into_values(self) -> ::std::vec::Vec<::brisk_db::Value> {
-                ::std::vec![#(::brisk_db::Column::into_value(self.#idents)),*]
-            }
         }
     })
 }

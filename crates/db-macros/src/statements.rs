@@ -4,7 +4,10 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
-use syn::{Attribute, Error, FnArg, Ident, LitStr, Pat, Token, Type, Visibility, parenthesized};
+use syn::{
+    Attribute, Error, FnArg, Ident, LitStr, Pat, Token, Type, Visibility, bracketed, parenthesized,
+    token,
+};
 
 use crate::sql;
 
@@ -15,6 +18,8 @@ mod keyword {
 
 struct Statements {
     prefix: LitStr,
+    /// Pieces of text that several statements share.
+    pieces: Vec<(String, String)>,
     list: Vec<Statement>,
 }
 
@@ -23,10 +28,16 @@ struct Statement {
     slow: bool,
     visibility: Visibility,
     name: Ident,
-    parameters: Vec<(Ident, Type)>,
+    parameters: Parameters,
     shape: Type,
     postgres: LitStr,
     sqlite: Option<LitStr>,
+}
+
+/// A list of named parameters, or a record whose fields are the parameters in order.
+enum Parameters {
+    Listed(Vec<(Ident, Type)>),
+    Record(Box<Type>),
 }
 
 impl Parse for Statements {
@@ -34,11 +45,23 @@ impl Parse for Statements {
         input.parse::<keyword::prefix>()?;
         let prefix = input.parse()?;
         input.parse::<Token![;]>()?;
+        let mut pieces = Vec::new();
+        while input.peek(Token![const]) {
+            input.parse::<Token![const]>()?;
+            let name: Ident = input.parse()?;
+            input.parse::<Token![=]>()?;
+            pieces.push((format!("{{{name}}}"), input.parse::<LitStr>()?.value()));
+            input.parse::<Token![;]>()?;
+        }
         let mut list = Vec::new();
         while !input.is_empty() {
             list.push(input.parse()?);
         }
-        Ok(Self { prefix, list })
+        Ok(Self {
+            prefix,
+            pieces,
+            list,
+        })
     }
 }
 
@@ -51,19 +74,13 @@ impl Parse for Statement {
         let visibility = input.parse()?;
         let name = input.parse()?;
         let inside;
-        parenthesized!(inside in input);
-        let parameters = Punctuated::<FnArg, Token![,]>::parse_terminated(&inside)?
-            .into_iter()
-            .map(|argument| match argument {
-                FnArg::Typed(typed) => match *typed.pat {
-                    Pat::Ident(ident) => Ok((ident.ident, *typed.ty)),
-                    other => Err(Error::new_spanned(other, "a parameter is `name: Type`")),
-                },
-                FnArg::Receiver(receiver) => {
-                    Err(Error::new_spanned(receiver, "a statement has no receiver"))
-                }
-            })
-            .collect::<syn::Result<_>>()?;
+        let parameters = if input.peek(token::Bracket) {
+            bracketed!(inside in input);
+            Parameters::Record(inside.parse()?)
+        } else {
+            parenthesized!(inside in input);
+            Parameters::Listed(listed(&inside)?)
+        };
         input.parse::<Token![->]>()?;
         let shape = input.parse()?;
         input.parse::<Token![=]>()?;
@@ -88,11 +105,38 @@ impl Parse for Statement {
     }
 }
 
+fn listed(input: ParseStream<'_>) -> syn::Result<Vec<(Ident, Type)>> {
+    Punctuated::<FnArg, Token![,]>::parse_terminated(input)?
+        .into_iter()
+        .map(|argument| match argument {
+            FnArg::Typed(typed) => match *typed.pat {
+                Pat::Ident(ident) => Ok((ident.ident, *typed.ty)),
+                other => Err(Error::new_spanned(other, "a parameter is `name: Type`")),
+            },
+            FnArg::Receiver(receiver) => {
+                Err(Error::new_spanned(receiver, "a statement has no receiver"))
+            }
+        })
+        .collect()
+}
+
 pub(crate) fn expand(input: TokenStream) -> syn::Result<TokenStream> {
-    let Statements { prefix, list } = syn::parse2(input)?;
+    let Statements {
+        prefix,
+        pieces,
+        list,
+    } = syn::parse2(input)?;
+    let fill = |text: &LitStr| {
+        let filled = pieces.iter().fold(text.value(), |text, (name, piece)| {
+            text.replace(name, piece)
+        });
+        LitStr::new(&filled, text.span())
+    };
     let mut items = TokenStream::new();
     let mut names = Vec::new();
-    for statement in list {
+    for mut statement in list {
+        statement.postgres = fill(&statement.postgres);
+        statement.sqlite = statement.sqlite.as_ref().map(fill);
         let sqlite = match &statement.sqlite {
             Some(text) => {
                 check_parameters(text, &statement.parameters)?;
@@ -114,10 +158,16 @@ pub(crate) fn expand(input: TokenStream) -> syn::Result<TokenStream> {
         let full_name = format!("{}.{}", prefix.value(), name.to_string().to_lowercase());
         let sqlite = sql::for_sqlite(&sqlite);
         let writes = sql::writes(&postgres.value());
-        let types: Vec<_> = parameters.iter().map(|(_, ty)| ty).collect();
+        let types = match &parameters {
+            Parameters::Listed(list) => {
+                let types = list.iter().map(|(_, ty)| ty);
+                quote!((#(#types,)*))
+            }
+            Parameters::Record(record) => quote!(#record),
+        };
         items.extend(quote! {
             #(#attributes)*
-            #visibility static #name: ::brisk_db::Statement<(#(#types,)*), #shape> =
+            #visibility static #name: ::brisk_db::Statement<#types, #shape> =
                 ::brisk_db::Statement::declare(#full_name, #postgres, #sqlite, #writes, #slow);
         });
         names.push(name);
@@ -130,7 +180,11 @@ pub(crate) fn expand(input: TokenStream) -> syn::Result<TokenStream> {
     })
 }
 
-fn check_parameters(text: &LitStr, parameters: &[(Ident, Type)]) -> syn::Result<()> {
+fn check_parameters(text: &LitStr, parameters: &Parameters) -> syn::Result<()> {
+    // The fields of a record are known to the test that prepares the statement, not here.
+    let Parameters::Listed(parameters) = parameters else {
+        return Ok(());
+    };
     let used = sql::parameters(&text.value());
     if let Some(missing) = (1..=parameters.len()).find(|n| !used.contains(n)) {
         let name = &parameters[missing - 1].0;

@@ -1,5 +1,7 @@
 //! Several writes that succeed or fail together, sent in one go.
 
+use brisk_telemetry::Operation;
+
 use crate::bulk::{Insert, OnConflict, Record};
 use crate::hooks::Hooks;
 use crate::statement::{Affected, Params, Statement, Text};
@@ -26,6 +28,15 @@ impl Step {
         match self {
             Self::Each { text, .. } => text.name,
             Self::Insert(insert) => insert.statement,
+        }
+    }
+}
+
+impl Step {
+    pub(crate) fn operation(&self) -> Operation {
+        match self {
+            Self::Each { text, .. } => Operation::of(text.postgres),
+            Self::Insert(_) => Operation::Insert,
         }
     }
 }

@@ -2,18 +2,17 @@
 
 use std::fmt::Write as _;
 
+use crate::statement::Params;
 use crate::value::{Kind, Value};
 
 /// A struct whose fields are the columns of a bulk insert; derive it.
-pub trait Record: Send + 'static {
+pub trait Record: Params {
     /// The table.
     const TABLE: &'static str;
     /// The name of the insert in metrics and logs.
     const STATEMENT: &'static str;
-    /// Columns and their types, in the order of [`Record::into_values`].
+    /// Columns and their types, in the order of the values.
     const COLUMNS: &'static [(&'static str, Kind)];
-    /// The values of one row.
-    fn into_values(self) -> Vec<Value>;
 }
 
 /// What to do with a row that breaks a unique rule.
@@ -47,7 +46,7 @@ impl Insert {
             statement: T::STATEMENT,
             table: T::TABLE,
             columns: T::COLUMNS,
-            rows: rows.into_iter().map(T::into_values).collect(),
+            rows: rows.into_iter().map(Params::into_values).collect(),
             on_conflict,
             returning,
         }

@@ -155,6 +155,19 @@ impl Column for Cow<'static, str> {
     }
 }
 
+/// A parameter only.
+impl Column for &'static str {
+    const KIND: Kind = Kind::Text;
+
+    fn into_value(self) -> Value {
+        Value::Text(Cow::Borrowed(self))
+    }
+
+    fn from_raw(raw: Raw<'_>) -> Result<Self, BoxedError> {
+        Err(unexpected(raw, "a text that is only ever a parameter"))
+    }
+}
+
 impl Column for Vec<u8> {
     const KIND: Kind = Kind::Bytes;
 

@@ -1,10 +1,11 @@
 //! `Db`: one type, two engines inside; no service knows which.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use brisk_core::Scope;
+use brisk_telemetry::PerfStats;
 
 use crate::config::DbConfig;
 use crate::error::Error;
@@ -22,6 +23,7 @@ struct Inner {
     engine: Engine,
     slow_threshold: Duration,
     transaction_hold: Duration,
+    perf: OnceLock<Arc<PerfStats>>,
 }
 
 #[derive(Debug)]
@@ -75,6 +77,7 @@ impl Db {
             engine,
             slow_threshold: config.slow_threshold,
             transaction_hold: config.transaction_hold,
+            perf: OnceLock::new(),
         })))
     }
 
@@ -123,6 +126,10 @@ impl Db {
                 .await
                 .map(|t| Transaction::Postgres(Box::new(t))),
         }
+    }
+
+    pub(crate) fn perf(&self) -> &OnceLock<Arc<PerfStats>> {
+        &self.0.perf
     }
 
     pub(crate) fn slow_threshold(&self) -> Duration {

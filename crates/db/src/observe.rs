@@ -1,32 +1,50 @@
-//! Every statement is counted: in the request's ledger and in the slow log.
+//! Every statement is counted: in the request's ledger, in the metrics and, where it was slow, in the log.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use brisk_core::Scope;
+use brisk_telemetry::{Operation, PerfStats};
 
 use crate::database::Db;
 use crate::error::Error;
 use crate::value::Kind;
 
+/// One statement that ended.
+pub(crate) struct Ended<'a> {
+    pub(crate) name: &'static str,
+    pub(crate) operation: Operation,
+    pub(crate) time: Duration,
+    pub(crate) rows: u64,
+    pub(crate) failure: Option<&'a Error>,
+    /// The parameters' types; the log never shows their values.
+    pub(crate) kinds: fn() -> Vec<Kind>,
+}
+
 impl Db {
+    /// Measures every statement from now on with `perf`; without it only requests' ledgers are kept. Once for each
+    /// database: a second call changes nothing.
+    pub fn measure(&self, perf: Arc<PerfStats>) {
+        if self.perf().set(perf).is_err() {
+            tracing::debug!("the database is measured already");
+        }
+    }
+
     /// Notes one statement that ended.
-    pub(crate) fn observe(
-        &self,
-        scope: &Scope,
-        name: &'static str,
-        time: Duration,
-        rows: u64,
-        failure: Option<&Error>,
-        kinds: fn() -> Vec<Kind>,
-    ) {
-        scope.ledger().statement(name, rows, time);
-        if time >= self.slow_threshold() {
+    pub(crate) fn observe(&self, scope: &Scope, ended: &Ended<'_>) {
+        scope.ledger().statement(ended.name, ended.rows, ended.time);
+        let ok = ended.failure.is_none();
+        if let Some(perf) = self.perf().get() {
+            let meter = perf.statement(ended.name, self.system().as_str(), ended.operation);
+            meter.observe(ended.time, ended.rows, ok);
+        }
+        if ended.time >= self.slow_threshold() {
             tracing::warn!(
-                statement = name,
-                elapsed_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX),
-                rows,
-                parameters = ?kinds(),
-                failed = failure.is_some(),
+                statement = ended.name,
+                elapsed_ms = u64::try_from(ended.time.as_millis()).unwrap_or(u64::MAX),
+                rows = ended.rows,
+                parameters = ?(ended.kinds)(),
+                failed = !ok,
                 "a statement was slow"
             );
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use brisk_core::{Scope, TenantId};
+use brisk_telemetry::Operation;
 use sea_query::{PostgresQueryBuilder, SelectStatement, SqliteQueryBuilder};
 
 use crate::batch::{Batch, Outcome};
@@ -12,6 +13,7 @@ use crate::bulk::{Insert, OnConflict, Record};
 use crate::database::{Db, Engine};
 use crate::error::Error;
 use crate::hooks::Hooks;
+use crate::observe::Ended;
 use crate::row::FromRow;
 use crate::statement::{Affected, Call, CallText, Params, Shape, Statement};
 use crate::transaction::Transaction;
@@ -190,7 +192,11 @@ impl Session {
             return Ok(Vec::new());
         }
         let name = batch.name();
-        let names: Vec<_> = batch.steps.iter().map(crate::batch::Step::name).collect();
+        let steps: Vec<_> = batch
+            .steps
+            .iter()
+            .map(|s| (s.name(), s.operation()))
+            .collect();
         let began = Instant::now();
         let result = self
             .within(name, async {
@@ -202,22 +208,23 @@ impl Session {
             })
             .await;
         // The time of the round trip is shared out evenly; only the sum is exact.
-        let share = began.elapsed() / u32::try_from(names.len()).unwrap_or(u32::MAX).max(1);
-        for (i, name) in names.into_iter().enumerate() {
+        let time = began.elapsed() / u32::try_from(steps.len()).unwrap_or(u32::MAX).max(1);
+        for (i, (name, operation)) in steps.into_iter().enumerate() {
             let rows = result
                 .as_ref()
                 .map_or(0, |o| o.get(i).map_or(0, |o| o.affected));
+            let failure = result.as_ref().err();
             self.db.observe(
                 &self.scope,
-                name,
-                share,
-                rows,
-                result.as_ref().err(),
-                Vec::new,
+                &Ended {
+                    name,
+                    operation,
+                    time,
+                    rows,
+                    failure,
+                    kinds: Vec::new,
+                },
             );
-        }
-        if result.is_ok() {
-            committed();
         }
         result
     }
@@ -298,6 +305,7 @@ impl Session {
     async fn send<S: Shape>(&self, call: Call) -> Result<S::Out, Error> {
         let name = call.name;
         let kinds = call.kinds;
+        let operation = Operation::of(call.postgres_text());
         let began = Instant::now();
         let result = self
             .within(name, async {
@@ -312,8 +320,18 @@ impl Session {
             Ok((_, rows)) => (*rows, None),
             Err(e) => (0, Some(e)),
         };
-        self.db
-            .observe(&self.scope, name, began.elapsed(), rows, failure, kinds);
+        let time = began.elapsed();
+        self.db.observe(
+            &self.scope,
+            &Ended {
+                name,
+                operation,
+                time,
+                rows,
+                failure,
+                kinds,
+            },
+        );
         result.map(|(out, _)| out)
     }
 

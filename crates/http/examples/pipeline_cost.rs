@@ -1,6 +1,6 @@
 //! What the pipeline adds to one request: the same handler alone, and behind the edge, without a socket.
 //!
-//! `cargo run --release -p brisk-http --example pipeline_cost`
+//! `cargo run --release -p brisk-http --example pipeline_cost [-- --metrics | --log [--notable] 2>/dev/null]`
 #![expect(
     clippy::print_stdout,
     reason = "an example that prints its measurements"
@@ -11,7 +11,8 @@ use std::time::Instant;
 use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
-use brisk_http::{Caller, Edge, EdgeConfig, Json, Parts};
+use brisk_http::{Caller, Edge, EdgeConfig, Json, Parts, RequestLog};
+use brisk_telemetry::{LogFormat, Prometheus, TelemetryConfig};
 use http::Request;
 use tower::ServiceExt;
 use utoipa_axum::router::OpenApiRouter;
@@ -54,7 +55,17 @@ fn median(mut values: Vec<f64>) -> f64 {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
+    let asked = |flag: &str| std::env::args().any(|arg| arg == flag);
+    let request_log = if asked("--notable") {
+        RequestLog::Notable
+    } else {
+        RequestLog::All
+    };
     let edge = |config| {
+        let config = EdgeConfig {
+            request_log,
+            ..config
+        };
         let routes = routes().route("/caller/{id}", get(with_caller));
         Edge::new(config, Parts::default()).wrap(OpenApiRouter::from(routes))
     };
@@ -73,9 +84,15 @@ async fn main() {
             "/caller/1",
         ),
     ];
-    let metrics = std::env::args().any(|arg| arg == "--metrics");
-    if metrics {
-        brisk_telemetry::Prometheus::install().expect("no other recorder is here");
+    let (metrics, log) = (asked("--metrics"), asked("--log"));
+    if log {
+        let json = TelemetryConfig {
+            log_format: LogFormat::Json,
+            ..TelemetryConfig::default()
+        };
+        brisk_telemetry::init(&json).expect("nothing else is installed here");
+    } else if metrics {
+        Prometheus::install().expect("no other recorder is here");
     }
     let mut times: [Vec<f64>; 4] = Default::default();
     // One round of each in turn, so that a slow moment of the machine hits all of them.
@@ -84,7 +101,7 @@ async fn main() {
             times.push(round(router, path).await);
         }
     }
-    println!("metrics recorder: {metrics}");
+    println!("metrics: {}, log: {log}", metrics || log);
     for ((name, _, _), times) in cases.iter().zip(times) {
         println!("{name:36} {:7.0} ns per request", median(times));
     }

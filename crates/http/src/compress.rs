@@ -12,22 +12,15 @@ use tower::{Layer, ServiceExt, service_fn};
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 
-/// Compresses with gzip at the fastest level: on two cores a denser one costs more time than it saves on a LAN.
-///
-/// The library runs only for answers that pass, so that all others cost one look at their size.
-pub(crate) async fn compress(
-    response: Response,
-    accept: Option<HeaderValue>,
-    above: u64,
-) -> Response {
-    let Some(accept) = accept else {
-        return response;
-    };
-    let size = response.body().size_hint();
-    let big = size.exact().is_some_and(|n| n >= above);
-    if !big || !is_text(response.headers()) {
-        return response;
-    }
+/// Whether the answer is text, not yet encoded, of a known size and large enough.
+pub(crate) fn is_worth_it(response: &Response, above: u64) -> bool {
+    let size = response.body().size_hint().exact();
+    size.is_some_and(|n| n >= above) && is_text(response.headers())
+}
+
+/// Compresses with gzip at the fastest level where the client takes it: on two cores a denser one costs more time
+/// than it saves on a LAN.
+pub(crate) async fn compress(response: Response, accept: HeaderValue) -> Response {
     let mut request = Request::new(());
     request.headers_mut().insert(ACCEPT_ENCODING, accept);
     let mut once = Some(response);

@@ -17,6 +17,17 @@ pub enum Environment {
     Production,
 }
 
+/// Which requests get a line in the log at level `info`; the others' lines are at `debug`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RequestLog {
+    /// Every request. A line costs more time than the rest of the pipeline.
+    #[default]
+    All,
+    /// Answers from 500 on, and whatever took a second or longer.
+    Notable,
+}
+
 /// The edge's settings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -30,6 +41,8 @@ pub struct EdgeConfig {
     pub max_body: ByteSize,
     /// The smallest answer that is worth compressing.
     pub compress_above: ByteSize,
+    /// Which requests get a line in the log.
+    pub request_log: RequestLog,
     /// Origins that browsers may call from; `*` is any, without credentials. None by default.
     pub cors_origins: Vec<String>,
     /// Proxies whose `X-Forwarded-For` is believed.
@@ -64,6 +77,7 @@ impl Default for EdgeConfig {
             deadline: Duration::from_secs(10),
             max_body: ByteSize::mib(1),
             compress_above: ByteSize::kib(1),
+            request_log: RequestLog::All,
             cors_origins: Vec::new(),
             trusted_proxies: Vec::new(),
             rate_limit_per_min: 0,

@@ -15,6 +15,7 @@ mod docs;
 mod edge;
 mod etag;
 mod exchange;
+mod flight;
 mod headers;
 mod health;
 mod insight;
@@ -30,7 +31,7 @@ mod stage;
 
 pub use auth::{Anonymous, Authenticate};
 pub use caller::{Caller, RequireRole, TenantDirectory, TenantScope};
-pub use config::{EdgeConfig, Environment, RouteRule};
+pub use config::{EdgeConfig, Environment, RequestLog, RouteRule};
 pub use edge::{Edge, Parts};
 pub use etag::{json_with_etag, matches_etag};
 pub use exchange::Exchange;

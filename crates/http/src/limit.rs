@@ -145,11 +145,18 @@ mod tests {
 
     #[test]
     fn the_memory_is_bounded_and_zero_is_off() {
-        let limiter = Limiter::new(1, 0, 64).unwrap();
+        let store = Bounded(Cache::new(64));
         for key in 0..10_000 {
-            limiter.check(&key);
+            let seen = store.measure_and_replace(&key, |before| {
+                Ok::<_, ()>((before.is_some(), Nanos::from(7)))
+            });
+            assert_eq!(seen, Ok(false), "a new key has no state");
         }
+        assert!(store.0.len() <= 64, "{}", store.0.len());
+        let seen = store.measure_and_replace(&9_999, |before| {
+            Ok::<_, ()>((before.is_some(), Nanos::from(8)))
+        });
+        assert_eq!(seen, Ok(true), "the last key is still known");
         assert!(Limiter::<u32>::new(0, 5, 64).is_none());
-        assert!(limiter.check(&9_999).wait.is_some() || limiter.check(&9_999).wait.is_some());
     }
 }

@@ -12,24 +12,25 @@ use std::time::Instant;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, MatchedPath, Request};
 use axum::response::Response;
-use brisk_core::{Class, Deadline, Ids, Ledger, Principal, RequestId, TenantId};
-use brisk_telemetry::{PerfStats, RouteMeter, aliases, names};
+use brisk_core::{Class, Deadline, Ids, Ledger, Principal, TenantId};
+use brisk_telemetry::{PerfStats, names};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use http::header::{ACCEPT_ENCODING, ALLOW, CONTENT_LENGTH, CONTENT_TYPE, ORIGIN};
-use http::{HeaderMap, HeaderValue, Method, StatusCode, request};
+use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, ORIGIN};
+use http::{Method, request};
 use http_body::Body as _;
 use http_body_util::Limited;
 use tower::{Layer, Service, ServiceExt};
 use tracing::Instrument;
 use uuid::Uuid;
 
-use crate::config::{EdgeConfig, Environment, RouteRule};
+use crate::config::{EdgeConfig, Environment, RequestLog, RouteRule};
 use crate::cors::Cors;
 use crate::edge::{Parts, Probe};
 use crate::exchange::Exchange;
+use crate::flight::{Flight, InFlight};
 use crate::headers;
-use crate::limit::{Limiter, Verdict};
+use crate::limit::Limiter;
 use crate::stage::{STAGES, Stage};
 use crate::{Authenticate, Problem, address, compress, json};
 
@@ -42,6 +43,9 @@ const _: () = assert!(
         && matches!(STAGES[3], Stage::Deadline)
 );
 
+/// From this time on a request is worth a line in the log whatever the setting.
+const NOTABLE: std::time::Duration = std::time::Duration::from_secs(1);
+
 /// The route name of requests that no route fits.
 const UNMATCHED: &str = "unmatched";
 
@@ -52,7 +56,7 @@ enum CallerKey {
 }
 
 /// What holds for one route.
-struct Plan {
+pub(crate) struct Plan {
     deadline: std::time::Duration,
     max_body: u64,
     callers: Option<Arc<Limiter<CallerKey>>>,
@@ -75,6 +79,7 @@ pub(crate) struct Core {
     public: Arc<Principal>,
     cors: Option<Cors>,
     compress_above: u64,
+    request_log: RequestLog,
     trusted: Vec<ipnet::IpNet>,
     addresses: Option<Limiter<IpAddr>>,
     by_tenant: Option<Limiter<TenantId>>,
@@ -134,6 +139,7 @@ impl Core {
             public: Arc::new(Principal::anonymous()),
             cors: Cors::new(&config.cors_origins),
             compress_above: config.compress_above.as_u64(),
+            request_log: config.request_log,
             trusted: config.trusted_proxies.clone(),
             addresses: Limiter::new(config.address_limit_per_min, 0, keys),
             by_tenant: Limiter::new(config.tenant_limit_per_min, 0, keys),
@@ -176,7 +182,8 @@ impl Core {
     {
         let started = Instant::now();
         STAGES[..OUTER].iter().for_each(|stage| self.visit(*stage));
-        let (parts, body) = request.into_parts();
+        let mut held = Some(request.into_parts());
+        let parts = &held.as_ref().expect("just put there").0;
         let matched = parts.extensions.get::<MatchedPath>().cloned();
         let route = matched.as_ref().map_or(UNMATCHED, MatchedPath::as_str);
         let plan = self.plan(route);
@@ -197,11 +204,12 @@ impl Core {
             verdict: None,
             meter: InFlight::start(self.perf.route(parts.method.as_str(), route)),
             is_matched: matched.is_some(),
+            seed_aliases: self.perf.seed_aliases(),
             plan,
         };
         let span = tracing::info_span!("http.request", request_id = %flight.request_id);
         let within = flight.plan.deadline;
-        let work = tokio::time::timeout(within, self.guarded(&mut flight, parts, body, inner));
+        let work = tokio::time::timeout(within, self.guarded(&mut flight, &mut held, inner));
         let caught = AssertUnwindSafe(work)
             .catch_unwind()
             .instrument(span.clone())
@@ -211,20 +219,36 @@ impl Core {
             Ok(Err(_elapsed)) => Err(timed_out()),
             Err(panic) => Err(panicked(panic.as_ref())),
         };
-        self.finish(flight, outcome, started).instrument(span).await
+        let mut response = span.in_scope(|| match outcome {
+            Ok(response) => flight.in_our_words(response),
+            Err(problem) => flight.render(&problem),
+        });
+        // Boxed, because both are rare and would swell the future of every request.
+        if flight.method != Method::HEAD
+            && let Some(accept) = flight.accept_encoding.take()
+            && compress::is_worth_it(&response, self.compress_above)
+        {
+            response = Box::pin(compress::compress(response, accept)).await;
+        }
+        if let (Some(cors), Some(origin)) = (&self.cors, flight.origin.take()) {
+            response = Box::pin(cors.mark(origin, response)).await;
+        }
+        span.in_scope(|| self.close(&mut flight, &mut response, started));
+        response
     }
 
     async fn guarded<S>(
         &self,
         flight: &mut Flight,
-        mut parts: request::Parts,
-        mut body: Body,
+        held: &mut Option<(request::Parts, Body)>,
         inner: S,
     ) -> Result<Response, Problem>
     where
         S: Service<Request, Response = Response, Error = Infallible> + Send,
         S::Future: Send,
     {
+        // Lent, not given: each wrapper of this future would move its arguments once more.
+        let (parts, body) = held.as_mut().expect("a request is handled once");
         for stage in &STAGES[OUTER..] {
             self.visit(*stage);
             match stage {
@@ -234,10 +258,11 @@ impl Core {
                 | Stage::PanicCatch
                 | Stage::Deadline
                 | Stage::Compression => {}
-                Stage::SizeLimit => body = bounded(&parts, body, flight.plan.max_body)?,
+                Stage::SizeLimit => bound(parts, body, flight.plan.max_body)?,
                 Stage::Cors => {
                     if let Some(cors) = &self.cors
-                        && let Some(answer) = cors.preflight(&parts.method, &parts.headers).await
+                        && let Some(answer) =
+                            Box::pin(cors.preflight(&parts.method, &parts.headers)).await
                     {
                         flight.origin = None;
                         return Ok(answer);
@@ -250,8 +275,8 @@ impl Core {
                     }
                 }
                 Stage::Auth => {
-                    if self.authenticate.has_credentials(&parts) {
-                        flight.principal = self.authenticate.authenticate(&parts).await?;
+                    if self.authenticate.has_credentials(parts) {
+                        flight.principal = self.authenticate.authenticate(parts).await?;
                     }
                 }
                 Stage::CallerLimit => self.limit_caller(flight)?,
@@ -268,6 +293,7 @@ impl Core {
                 }
             }
         }
+        let (parts, body) = held.take().expect("a request is handled once");
         let mut request = Request::from_parts(parts, body);
         if flight.plan.max_body > 2 * 1024 * 1024 {
             // axum's own extractors stop at 2 MiB; the pipeline has its own bound.
@@ -280,6 +306,9 @@ impl Core {
     }
 
     fn limit_caller(&self, flight: &mut Flight) -> Result<(), Problem> {
+        if flight.plan.exempt {
+            return Ok(());
+        }
         if let Some(limit) = flight.plan.callers.clone() {
             let (key, kind) = if flight.principal.is_anonymous() {
                 (
@@ -297,23 +326,8 @@ impl Core {
         Ok(())
     }
 
-    async fn finish(
-        &self,
-        flight: Flight,
-        outcome: Result<Response, Problem>,
-        started: Instant,
-    ) -> Response {
-        let mut response = match outcome {
-            Ok(response) => flight.in_our_words(response),
-            Err(problem) => flight.render(&problem),
-        };
-        if flight.method != Method::HEAD {
-            response =
-                compress::compress(response, flight.accept_encoding, self.compress_above).await;
-        }
-        if let (Some(cors), Some(origin)) = (&self.cors, flight.origin) {
-            response = cors.mark(origin, response).await;
-        }
+    /// Adds the headers of every answer, then counts and logs the request.
+    fn close(&self, flight: &mut Flight, response: &mut Response, started: Instant) {
         let status = response.status();
         let elapsed = started.elapsed();
         let cost = flight.ledger.summary();
@@ -328,17 +342,26 @@ impl Core {
             headers::time(headers, &cost, elapsed);
         }
         let meter = flight.meter.finish(status.as_u16(), elapsed, &cost);
-        tracing::info!(
-            target: "brisk_http::request",
-            method = flight.method.as_str(),
-            route = meter.route(),
-            status = status.as_u16(),
-            elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
-            statements = cost.statements,
-            tenant = flight.principal.tenant.map(TenantId::get),
-            "request answered"
-        );
-        response
+        macro_rules! line {
+            ($level:ident) => {
+                tracing::$level!(
+                    target: "brisk_http::request",
+                    method = flight.method.as_str(),
+                    route = meter.route(),
+                    status = status.as_u16(),
+                    elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
+                    statements = cost.statements,
+                    tenant = flight.principal.tenant.map(TenantId::get),
+                    "request answered"
+                )
+            };
+        }
+        let is_notable = status.is_server_error() || elapsed >= NOTABLE;
+        if is_notable || self.request_log == RequestLog::All {
+            line!(info);
+        } else {
+            line!(debug);
+        }
     }
 }
 
@@ -350,7 +373,7 @@ fn covers(prefix: &str, route: &str) -> bool {
 }
 
 /// Refuses a body that says it is too large, and stops one that turns out so.
-fn bounded(parts: &request::Parts, body: Body, max: u64) -> Result<Body, Problem> {
+fn bound(parts: &request::Parts, body: &mut Body, max: u64) -> Result<(), Problem> {
     let said = parts
         .headers
         .get(CONTENT_LENGTH)
@@ -358,11 +381,12 @@ fn bounded(parts: &request::Parts, body: Body, max: u64) -> Result<Body, Problem
         .and_then(|v| v.parse::<u64>().ok());
     match body.size_hint().exact().or(said) {
         Some(size) if size > max => Err(json::too_large()),
-        Some(_) => Ok(body),
-        None => Ok(Body::new(Limited::new(
-            body,
-            usize::try_from(max).unwrap_or(usize::MAX),
-        ))),
+        Some(_) => Ok(()),
+        None => {
+            let max = usize::try_from(max).unwrap_or(usize::MAX);
+            *body = Body::new(Limited::new(std::mem::take(body), max));
+            Ok(())
+        }
     }
 }
 
@@ -388,157 +412,6 @@ fn panicked(panic: &(dyn Any + Send)) -> Problem {
         "something went wrong on our side",
     )
     .because(format!("the handler panicked: {text}"))
-}
-
-/// Counts a request as in work until it is answered or dropped.
-struct InFlight(Option<Arc<RouteMeter>>);
-
-impl InFlight {
-    fn start(meter: Arc<RouteMeter>) -> Self {
-        meter.start();
-        Self(Some(meter))
-    }
-
-    fn finish(
-        mut self,
-        status: u16,
-        elapsed: std::time::Duration,
-        cost: &brisk_core::Summary,
-    ) -> Arc<RouteMeter> {
-        let meter = self.0.take().expect("a request is answered once");
-        meter.finish(status, elapsed, cost);
-        meter
-    }
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        if let Some(meter) = self.0.take() {
-            meter.abandon();
-        }
-    }
-}
-
-/// One request on its way.
-struct Flight {
-    request_id: RequestId,
-    ledger: Arc<Ledger>,
-    deadline: Deadline,
-    principal: Arc<Principal>,
-    client: IpAddr,
-    origin: Option<HeaderValue>,
-    accept_encoding: Option<HeaderValue>,
-    method: Method,
-    verdict: Option<Verdict>,
-    meter: InFlight,
-    is_matched: bool,
-    plan: Arc<Plan>,
-}
-
-impl Flight {
-    fn admit(&mut self, verdict: Verdict, kind: &'static str) -> Result<(), Problem> {
-        self.verdict = Some(verdict.stricter(self.verdict));
-        let Some(wait) = verdict.wait else {
-            return Ok(());
-        };
-        metrics::counter!(names::HTTP_RATE_LIMITED, "kind" => kind).increment(1);
-        metrics::counter!(aliases::RATE_LIMIT_HITS, "limit_type" => kind).increment(1);
-        Err(Problem::new(
-            Class::RateLimited,
-            "rate_limited",
-            "too many requests, please wait",
-        )
-        .retry_after(wait))
-    }
-
-    fn render(&self, problem: &Problem) -> Response {
-        if problem.status().is_server_error() {
-            let chain = problem.chain().unwrap_or_default();
-            tracing::error!(
-                code = problem.code(),
-                status = problem.status().as_u16(),
-                chain,
-                "request failed"
-            );
-        }
-        problem.render(Some(&self.request_id))
-    }
-
-    /// A problem document for every error: ours with the request's id, and one in place of axum's plain texts.
-    ///
-    /// An error answer with a body of any other type is the service's own and stays.
-    fn in_our_words(&self, mut response: Response) -> Response {
-        let status = response.status();
-        if !status.is_client_error() && !status.is_server_error() {
-            return response;
-        }
-        if let Some(problem) = response.extensions_mut().remove::<Arc<Problem>>() {
-            let mut rendered = self.render(&problem);
-            keep_others(rendered.headers_mut(), response.headers());
-            return rendered;
-        }
-        if !is_plain(response.headers()) {
-            return response;
-        }
-        let (class, code, detail) = match status {
-            StatusCode::NOT_FOUND if self.is_matched => {
-                (Class::NotFound, "not_found", "there is no such thing")
-            }
-            StatusCode::NOT_FOUND => (Class::NotFound, "route_not_found", "there is no such route"),
-            StatusCode::METHOD_NOT_ALLOWED => (
-                Class::MethodNotAllowed,
-                "method_not_allowed",
-                "this route has other methods, see `allow`",
-            ),
-            StatusCode::BAD_REQUEST => {
-                (Class::Malformed, "malformed", "the request cannot be read")
-            }
-            StatusCode::UNAUTHORIZED => return self.render(&Problem::unauthenticated()),
-            StatusCode::FORBIDDEN => (Class::Forbidden, "forbidden", "the caller may not do this"),
-            StatusCode::CONFLICT => (
-                Class::Conflict,
-                "conflict",
-                "this clashes with what is there",
-            ),
-            StatusCode::PAYLOAD_TOO_LARGE => return self.render(&json::too_large()),
-            StatusCode::UNSUPPORTED_MEDIA_TYPE => (
-                Class::UnsupportedMedia,
-                "unsupported_media_type",
-                "this route reads another content type",
-            ),
-            StatusCode::UNPROCESSABLE_ENTITY => (
-                Class::Invalid,
-                "invalid",
-                "the request asks for what may not be",
-            ),
-            StatusCode::SERVICE_UNAVAILABLE => {
-                (Class::Unavailable, "unavailable", "please try again")
-            }
-            other if other.is_server_error() => (
-                Class::Internal,
-                "internal",
-                "something went wrong on our side",
-            ),
-            _ => return response,
-        };
-        let allow = response.headers().get(ALLOW).cloned();
-        self.render(&Problem::new(class, code, detail).allowing(allow))
-    }
-}
-
-fn is_plain(headers: &HeaderMap) -> bool {
-    headers
-        .get(CONTENT_TYPE)
-        .is_none_or(|kind| kind.as_bytes().starts_with(b"text/plain"))
-}
-
-/// What a handler put beside its problem, a cookie for example, stays.
-fn keep_others(to: &mut HeaderMap, from: &HeaderMap) {
-    for (name, value) in from {
-        if name != CONTENT_LENGTH && !to.contains_key(name) {
-            to.append(name.clone(), value.clone());
-        }
-    }
 }
 
 /// The pipeline as a layer.

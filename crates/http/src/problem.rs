@@ -52,7 +52,8 @@ struct Inner {
 }
 
 impl Problem {
-    /// A problem of that class; `detail` is a sentence that is safe for the client.
+    /// A problem of that class; `detail` is a sentence that is safe for the client. One that passes by itself says to
+    /// come back in a second.
     pub fn new(
         class: Class,
         code: impl Into<Cow<'static, str>>,
@@ -63,7 +64,10 @@ impl Problem {
             code: code.into(),
             detail: detail.into(),
             errors: Vec::new(),
-            retry_after: None,
+            retry_after: match class {
+                Class::Unavailable | Class::RateLimited => Some(Duration::from_secs(1)),
+                _ => None,
+            },
             extra: Vec::new(),
             allow: None,
             chain: None,

@@ -52,6 +52,11 @@ impl PerfStats {
         })
     }
 
+    /// Whether the seeds' metric names are written too; for observers that have no meter.
+    pub const fn seed_aliases(&self) -> bool {
+        self.seed_aliases
+    }
+
     /// The meter of a declared statement on one engine (`postgresql`, `sqlite`); ask once and keep it.
     pub fn statement(
         &self,

@@ -1,4 +1,13 @@
 //! Incident reports, issues, service levels and accountability dashboards.
-
+mod error;
+mod ids;
 pub mod import;
+mod logic;
 pub mod model;
+mod routes;
+mod settings;
+mod state;
+mod store;
+
+pub use error::Error;
+pub use ids::{IssueId, ReportId};

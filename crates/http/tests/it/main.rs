@@ -7,6 +7,7 @@
 
 mod kit_routes;
 mod limits;
+mod logs;
 mod order;
 mod problems;
 mod server;

@@ -134,3 +134,20 @@ async fn a_head_that_never_ends_is_not_waited_for() {
     slow.read_to_end(&mut rest).await.unwrap();
     assert!(!String::from_utf8_lossy(&rest).contains("hello"));
 }
+
+#[tokio::test]
+async fn an_idle_connection_does_not_keep_its_slot() {
+    let (router, _, _) = waiting();
+    let config = EdgeConfig {
+        header_timeout: Duration::from_millis(50),
+        ..EdgeConfig::default()
+    };
+    let running = serve(config, router).await;
+    let mut idle = TcpStream::connect(running.address).await.unwrap();
+    assert!(ask(&mut idle, "/").await.ends_with("hello"));
+    let ended = tokio::time::timeout(Duration::from_secs(5), idle.read(&mut [0; 16])).await;
+    assert_eq!(ended.expect("the server closes it").unwrap(), 0);
+    let mut silent = TcpStream::connect(running.address).await.unwrap();
+    let ended = tokio::time::timeout(Duration::from_secs(5), silent.read(&mut [0; 16])).await;
+    assert_eq!(ended.expect("the server closes it").unwrap(), 0);
+}

@@ -141,11 +141,7 @@ impl Record<'_> {
         }
     }
 
-    fn times(
-        &self,
-        status: Option<RowStatus>,
-        zone: &TimeZone,
-    ) -> Result<Instants, Fault> {
+    fn times(&self, status: Option<RowStatus>, zone: &TimeZone) -> Result<Instants, Fault> {
         let style = match self.layout.preset() {
             // The `+00` behind these times is not an offset: legacy cases show the same reading as EDT in their text,
             // and calls under the new scheme of ids keep office hours only when they are read as local time.

@@ -2,21 +2,22 @@
 //!
 //! Public so that benchmarks and tools can call the rules without a server.
 mod base;
-pub mod classify;
-pub mod geo;
-pub mod grid;
-pub mod similarity;
-pub mod spam;
-pub mod text;
 pub mod calendar;
+pub mod classify;
 pub mod config;
 mod field;
+pub mod geo;
+pub mod grid;
 pub mod hist;
 pub mod priority;
 pub mod rollup;
 pub mod score;
+pub mod setup;
+pub mod similarity;
 pub mod sla;
+pub mod spam;
 mod tenant;
+pub mod text;
 pub mod workflow;
 
 pub use base::{Category, Severity};

@@ -1,0 +1,19 @@
+//! Use cases over stores, settings and the clock.
+pub(crate) mod area;
+pub(crate) mod calendar;
+pub(crate) mod case;
+pub(crate) mod category;
+pub(crate) mod changes;
+pub(crate) mod classify;
+pub(crate) mod config;
+pub(crate) mod contact;
+pub(crate) mod intake;
+pub(crate) mod link;
+pub(crate) mod moderation;
+pub(crate) mod policy;
+mod setup;
+pub(crate) mod submission;
+pub(crate) mod timers;
+pub(crate) mod workflow;
+
+pub(crate) use setup::Setup;

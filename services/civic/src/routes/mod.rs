@@ -1,0 +1,14 @@
+//! The HTTP side of the service, one file for each resource.
+mod actor;
+mod issue;
+mod report;
+
+use actor::actor;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::state::CivicState;
+
+/// All routes.
+pub(crate) fn router() -> OpenApiRouter<CivicState> {
+    OpenApiRouter::new().merge(report::router()).merge(issue::router())
+}

@@ -1,0 +1,142 @@
+//! The settings of the tenants that are asked for, kept for a few seconds.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use brisk_auth::TenantDirectory;
+use brisk_core::{Clock, Scope, TenantId};
+use brisk_db::Db;
+use jiff::{SignedDuration, Timestamp};
+use quick_cache::sync::{Cache, DefaultLifecycle, EntryAction, EntryResult};
+use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
+
+use super::tenant::TenantSettings;
+use crate::error::Error;
+
+/// How long settings are used before they are read again: the bound on how stale another node's change can be here.
+const LIFE: SignedDuration = SignedDuration::from_secs(5);
+/// The longest that one load may take; its waiters then hear of a timeout.
+const LOAD_LIMIT: Duration = Duration::from_secs(10);
+/// Memory for all tenants together, in bytes; the least used go first.
+const CAPACITY: u64 = 256 * 1024 * 1024;
+/// Tenants for which the table is laid out at start.
+const EXPECTED_TENANTS: usize = 1_000;
+/// One tenant's settings must fit a shard, so there are few.
+const SHARDS: usize = 2;
+
+/// Gives out [`TenantSettings`].
+///
+/// Settings live at most five seconds: that is how late a change made by another node, another program or by hand is
+/// seen here. A change through this process is seen at once, because [`Settings::changed`] drops the entry, and a load
+/// that began before the change cannot put its result back. Callers that miss together share one load.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    db: Db,
+    clock: Clock,
+    tenants: TenantDirectory,
+    cache: Cache<TenantId, Entry, Weigher>,
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    /// Before the first statement was sent.
+    loaded_at: Timestamp,
+    settings: Arc<TenantSettings>,
+}
+
+impl Entry {
+    /// A clock that was put back makes entries of the future, which do not count as fresh either.
+    fn is_fresh(&self, now: Timestamp) -> bool {
+        let age = now.duration_since(self.loaded_at);
+        age >= SignedDuration::ZERO && age < LIFE
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Weigher;
+
+impl Weighter<TenantId, Entry> for Weigher {
+    fn weight(&self, _: &TenantId, entry: &Entry) -> u64 {
+        entry.settings.weight()
+    }
+}
+
+impl Settings {
+    /// An empty cache over `db`.
+    pub(crate) fn new(db: Db, clock: Clock, tenants: TenantDirectory) -> Self {
+        let options = OptionsBuilder::new()
+            .estimated_items_capacity(EXPECTED_TENANTS)
+            .weight_capacity(CAPACITY)
+            .shards(SHARDS)
+            .build()
+            .expect("all that the options need is given");
+        let cache = Cache::with_options(
+            options,
+            Weigher,
+            DefaultHashBuilder::default(),
+            DefaultLifecycle::default(),
+        );
+        Self {
+            db,
+            clock,
+            tenants,
+            cache,
+        }
+    }
+
+    /// The settings of `tenant`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] when there is no such tenant, [`Error::Stored`] when what it has set no longer fits the rules,
+    /// else what kept the database from answering.
+    pub(crate) async fn of(&self, tenant: TenantId) -> Result<Arc<TenantSettings>, Error> {
+        let now = self.clock.now();
+        if let Some(entry) = self.cache.get(&tenant).filter(|e| e.is_fresh(now)) {
+            return Ok(entry.settings);
+        }
+        let found = self.cache.entry_async(&tenant, |_, entry| {
+            if entry.is_fresh(now) {
+                EntryAction::Retain(Arc::clone(&entry.settings))
+            } else {
+                EntryAction::ReplaceWithGuard
+            }
+        });
+        let (guard, previous) = match found.await {
+            EntryResult::Retained(settings) => return Ok(settings),
+            EntryResult::Vacant(guard) => (Some(guard), None),
+            EntryResult::Replaced(guard, old) => (Some(guard), Some(old)),
+            EntryResult::Removed(..) | EntryResult::Timeout => (None, None),
+        };
+        let loaded_at = self.clock.now();
+        let settings = self.load(tenant, previous.map(|e| e.settings)).await?;
+        if let Some(guard) = guard {
+            let entry = Entry {
+                loaded_at,
+                settings: Arc::clone(&settings),
+            };
+            // Refused when the settings were changed meanwhile; this caller began before that.
+            drop(guard.insert(entry));
+        }
+        Ok(settings)
+    }
+
+    /// Forgets the settings of `tenant`; call it after the commit and before the answer.
+    pub(crate) fn changed(&self, tenant: TenantId) {
+        self.cache.remove(&tenant);
+    }
+
+    async fn load(
+        &self,
+        tenant: TenantId,
+        previous: Option<Arc<TenantSettings>>,
+    ) -> Result<Arc<TenantSettings>, Error> {
+        // Not the first caller's scope: its deadline would be that of all who wait with it.
+        let scope = Scope::system(tenant, "civic.settings").shortened(LOAD_LIMIT);
+        let session = self.db.session(scope);
+        let known = self.tenants.get(tenant).await?;
+        let known = known.ok_or(Error::NotFound { what: "tenant" })?;
+        let loaded = TenantSettings::load(&session, known, previous.as_deref()).await?;
+        Ok(Arc::new(loaded))
+    }
+}
