@@ -11,3 +11,8 @@ mod store;
 
 pub use error::Error;
 pub use ids::{IssueId, ReportId};
+
+use brisk_db::MigrationSet;
+
+/// The tables `civic_*`; they refer to the tenants of `brisk-auth`, whose tables come first.
+pub const MIGRATIONS: MigrationSet = brisk_db::migrations!("civic");
