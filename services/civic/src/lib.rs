@@ -21,3 +21,6 @@ pub use logic::import::{
 };
 /// The service's tables.
 pub const MIGRATIONS: brisk_db::MigrationSet = brisk_db::migrations!("civic");
+use brisk_db::MigrationSet;
+/// The tables `civic_*`; they refer to the tenants of `brisk-auth`, whose tables come first.
+pub const MIGRATIONS: MigrationSet = brisk_db::migrations!("civic");
