@@ -12,15 +12,11 @@ mod store;
 
 pub use error::Error;
 pub use ids::{IssueId, ReportId};
-pub use service::{Civic, CivicSettings, service};
-
-/// The tables of the service.
 pub use logic::import::{
     Classify, ImportError, ImportOptions, ImportReport, ImportSetup, ImportStatus, Importer, Mode,
     Progress, RefusedRow,
 };
-/// The service's tables.
-pub const MIGRATIONS: brisk_db::MigrationSet = brisk_db::migrations!("civic");
-use brisk_db::MigrationSet;
+pub use service::{Civic, CivicSettings, service};
+
 /// The tables `civic_*`; they refer to the tenants of `brisk-auth`, whose tables come first.
-pub const MIGRATIONS: MigrationSet = brisk_db::migrations!("civic");
+pub const MIGRATIONS: brisk_db::MigrationSet = brisk_db::migrations!("civic");

@@ -132,6 +132,8 @@ pub(crate) fn state(kit: &Kit) -> CivicState {
         cursor: kit.cursor_key.clone(),
         queue: kit.queue.clone(),
         settings,
+        tenants: kit.tenants.clone(),
+        keys: kit.keys.clone(),
         intake,
         workflow,
         moderation: Moderation {

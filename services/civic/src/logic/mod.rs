@@ -9,6 +9,7 @@ pub(crate) mod classify;
 pub(crate) mod config;
 pub(crate) mod contact;
 pub(crate) mod dashboard;
+pub(crate) mod import;
 pub(crate) mod intake;
 pub(crate) mod link;
 pub(crate) mod lists;
@@ -28,5 +29,3 @@ pub(crate) mod timers;
 pub(crate) mod workflow;
 
 pub(crate) use setup::Setup;
-//! Use cases: what the service does with its rules, its stores, the clock and the ports to other parts.
-pub(crate) mod import;

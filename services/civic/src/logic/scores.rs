@@ -267,8 +267,7 @@ pub(crate) async fn get(
     });
     // Nothing was ever computed: there is nothing to report yet, which is not a failure.
     Ok(read.unwrap_or_else(|| {
-        let (score, standing) =
-            Standing::of(&DayDelta::default(), None, 0, &settings.config.score);
+        let (score, standing) = Standing::of(&DayDelta::default(), None, 0, &settings.config.score);
         Scored {
             score,
             standing,

@@ -14,5 +14,5 @@ pub(crate) fn router() -> OpenApiRouter<CivicState> {
     OpenApiRouter::new()
         .merge(report::router())
         .merge(issue::router())
-    OpenApiRouter::new().merge(report::router()).merge(issue::router()).merge(setup::router())
+        .merge(setup::router())
 }

@@ -136,10 +136,7 @@ impl Imports<'_> {
     ) -> Result<i64, brisk_db::Error> {
         let options = Json(options);
         self.0
-            .run(
-                &CREATE,
-                (self.0.tenant(), file_name, preset, options, now),
-            )
+            .run(&CREATE, (self.0.tenant(), file_name, preset, options, now))
             .await
     }
 

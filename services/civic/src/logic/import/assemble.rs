@@ -106,10 +106,7 @@ impl Assembler {
     }
 
     /// The same chunk once more, after somebody else brought in one of its ids.
-    pub(super) async fn again(
-        &self,
-        assembled: Arc<Chunk>,
-    ) -> Result<Assembled, ImportError> {
+    pub(super) async fn again(&self, assembled: Arc<Chunk>) -> Result<Assembled, ImportError> {
         let known = self.known(&assembled).await?;
         let mut seen = HashSet::new();
         let new = fresh(&assembled.rows, &mut seen, |id| known.contains(id));
@@ -141,11 +138,7 @@ impl Assembler {
         (new, seen.into_iter().map(str::to_owned).collect())
     }
 
-    async fn assemble(
-        &self,
-        chunk: Arc<Chunk>,
-        new: Vec<usize>,
-    ) -> Result<Assembled, ImportError> {
+    async fn assemble(&self, chunk: Arc<Chunk>, new: Vec<usize>) -> Result<Assembled, ImportError> {
         let fail = |e| ImportError::Database("reserve ids", e);
         let (reports, issues) = if self.import.is_none() || new.is_empty() {
             (Vec::new(), Vec::new())

@@ -10,13 +10,11 @@ mod prepare;
 mod read;
 mod run;
 mod setup;
-#[cfg(test)]
-mod tests;
 
 pub use error::ImportError;
+pub(crate) use options::StoredOptions;
 pub use options::{
     Classify, ImportOptions, ImportReport, ImportStatus, Mode, Progress, RefusedRow,
 };
-pub(crate) use options::StoredOptions;
 pub use run::Importer;
 pub use setup::ImportSetup;

@@ -161,9 +161,7 @@ impl Job {
         let mut failure = None;
         let start = taken.checkpoint.offset;
         let chunk_rows = u64::try_from(self.chunk_rows).unwrap_or(u64::MAX);
-        while taken.read < chunk_rows
-            && taken.checkpoint.offset - start < CHUNK_BYTES as u64
-        {
+        while taken.read < chunk_rows && taken.checkpoint.offset - start < CHUNK_BYTES as u64 {
             match reader.next_row() {
                 Ok(None) => break,
                 Ok(Some(Outcome::Row(row))) => taken.rows.push(*row),

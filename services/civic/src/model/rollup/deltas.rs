@@ -133,41 +133,41 @@ impl Deltas {
             self.on_day(*day, *cell, |d| d.merge(delta, 1));
         }
         for ((cell, status), n) in &other.counters {
-            self.count(*cell, *status, *n);
+            self.add(*cell, *status, *n);
         }
     }
 
-    /// Counts an issue, for a recount of many: cells that come to zero stay until [`Deltas::less`] removes them.
+    /// Counts an issue, for a recount of many.
     pub fn count(&mut self, zone: &TimeZone, facts: &IssueFacts) {
         self.count_issue(zone, facts, 1);
     }
 
     /// Counts a report, likewise.
     pub fn count_report(&mut self, zone: &TimeZone, facts: &ReportFacts) {
-        self.day(local_day(zone, facts.submitted_at), facts.cell)
-            .reports += 1;
+        self.on_day(local_day(zone, facts.submitted_at), facts.cell, |d| {
+            d.reports += 1
+        });
     }
 
     /// Adds one row of the daily figures.
     pub fn add_day(&mut self, row: &DayRow) {
-        self.day(row.day, row.cell).merge(&row.delta, 1);
+        self.on_day(row.day, row.cell, |d| d.merge(&row.delta, 1));
     }
 
     /// Adds one row of the present numbers.
     pub fn add_counter(&mut self, row: &CounterRow) {
-        *self.counters.entry((row.cell, row.status)).or_default() += row.n;
+        self.add(row.cell, row.status, row.n);
     }
 
     /// What has to be added to `other` to get this sum.
     #[must_use]
     pub fn less(mut self, other: &Self) -> Self {
         for ((day, cell), delta) in &other.days {
-            self.day(*day, *cell).merge(delta, -1);
+            self.on_day(*day, *cell, |d| d.merge(delta, -1));
         }
-        for (key, n) in &other.counters {
-            *self.counters.entry(*key).or_default() -= n;
+        for ((cell, status), n) in &other.counters {
+            self.add(*cell, *status, -n);
         }
-        self.prune();
         self
     }
 
@@ -195,7 +195,7 @@ impl Deltas {
     }
 
     fn count_issue(&mut self, zone: &TimeZone, facts: &IssueFacts, sign: i64) {
-        self.count(facts.cell, facts.status, sign);
+        self.add(facts.cell, facts.status, sign);
         let mut on = |at: Timestamp, count: &dyn Fn(&mut DayDelta)| {
             self.on_day(local_day(zone, at), facts.cell, count);
         };
@@ -261,7 +261,7 @@ impl Deltas {
         }
     }
 
-    fn count(&mut self, cell: Cell, status: Status, n: i64) {
+    fn add(&mut self, cell: Cell, status: Status, n: i64) {
         match self.counters.entry((cell, status)) {
             Entry::Vacant(free) if n != 0 => {
                 free.insert(n);
@@ -309,7 +309,7 @@ impl From<Rows> for Deltas {
             deltas.on_day(row.day, row.cell, |d| d.merge(&row.delta, 1));
         }
         for row in rows.counters {
-            deltas.count(row.cell, row.status, row.n);
+            deltas.add(row.cell, row.status, row.n);
         }
         deltas
     }
