@@ -8,6 +8,8 @@ mod routes;
 mod settings;
 mod state;
 mod store;
+#[cfg(test)]
+mod testing;
 
 pub use error::Error;
 pub use ids::{IssueId, ReportId};
