@@ -260,6 +260,8 @@ CREATE INDEX idx_sla_tenant_time ON civic_sla_metrics
 CREATE INDEX idx_sla_due ON civic_sla_metrics (resolve_due_at) WHERE state = 'running' AND breached_at IS NULL;
 CREATE INDEX idx_sla_ack_due ON civic_sla_metrics (ack_due_at)
   WHERE state = 'running' AND acknowledged_at IS NULL AND ack_breached_at IS NULL;
+-- What of a tenant is overdue or due today.
+CREATE INDEX idx_sla_tenant_due ON civic_sla_metrics (tenant_id, resolve_due_at) WHERE state <> 'done';
 
 CREATE TABLE civic_performance_scores (
   tenant_id INTEGER NOT NULL REFERENCES brisk_tenants (id),

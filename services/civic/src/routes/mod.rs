@@ -11,5 +11,8 @@ use crate::state::CivicState;
 
 /// All routes.
 pub(crate) fn router() -> OpenApiRouter<CivicState> {
-    OpenApiRouter::new().merge(report::router()).merge(issue::router()).merge(setup::router())
+    OpenApiRouter::new()
+        .merge(report::router())
+        .merge(issue::router())
+        .merge(setup::router())
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use brisk_auth::TenantDirectory;
+use brisk_auth::{TenantDirectory, TenantStatus};
 use brisk_core::{Clock, Scope, TenantId};
 use brisk_db::Db;
 use jiff::{SignedDuration, Timestamp};
@@ -119,6 +119,20 @@ impl Settings {
             drop(guard.insert(entry));
         }
         Ok(settings)
+    }
+
+    /// The settings of the tenant with that slug; `None` when there is none, or it is not in use.
+    ///
+    /// # Errors
+    ///
+    /// As [`Settings::of`].
+    pub(crate) async fn by_slug(&self, slug: &str) -> Result<Option<Arc<TenantSettings>>, Error> {
+        match self.tenants.by_slug(slug).await? {
+            Some(tenant) if tenant.status == TenantStatus::Active => {
+                self.of(tenant.id).await.map(Some)
+            }
+            Some(_) | None => Ok(None),
+        }
     }
 
     /// Forgets the settings of `tenant`; call it after the commit and before the answer.

@@ -3,8 +3,8 @@
 use brisk_db::Declared;
 
 use super::{
-    area, calendar, candidate, category, event, issue, lock, report, reporter, rollup, sla, sla_policy,
-    tenant_config, timer,
+    area, bench, calendar, candidate, category, event, figures, import, issue, lock, public,
+    recount, report, reporter, rollup, score, sla, sla_policy, tenant_config, timer,
 };
 
 /// Which rows of a list: those with a key above `after`, without the first `skip` of them, at most `limit`.
@@ -19,15 +19,21 @@ pub(crate) struct Slice {
 pub(crate) fn statements() -> Vec<&'static dyn Declared> {
     [
         area::STATEMENTS,
+        bench::STATEMENTS,
         calendar::STATEMENTS,
         candidate::STATEMENTS,
         category::STATEMENTS,
         event::STATEMENTS,
+        figures::STATEMENTS,
+        import::STATEMENTS,
         issue::STATEMENTS,
         lock::STATEMENTS,
+        public::STATEMENTS,
+        recount::STATEMENTS,
         report::STATEMENTS,
         reporter::STATEMENTS,
         rollup::STATEMENTS,
+        score::STATEMENTS,
         sla::STATEMENTS,
         sla_policy::STATEMENTS,
         tenant_config::STATEMENTS,

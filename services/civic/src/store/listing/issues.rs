@@ -1,0 +1,335 @@
+//! Lists of issues.
+
+use brisk_db::sea_query::{
+    Expr, ExprTrait, Func, JoinType, LikeExpr, Order as Direction, Query, SelectStatement,
+};
+use brisk_db::{FromRow, Session};
+use jiff::Timestamp;
+
+use super::filter::{COUNT_CAP, Count, IssueFilter, IssueSort, Order, PageAsk, Position, Total};
+use crate::ids::IssueId;
+use crate::model::workflow::Status;
+use crate::model::{Category, Severity};
+
+/// What a list shows of an issue.
+#[derive(Clone, Debug, PartialEq, FromRow)]
+pub(crate) struct IssueLine {
+    pub(crate) id: IssueId,
+    pub(crate) area_id: Option<i64>,
+    pub(crate) category: Category,
+    pub(crate) severity: Severity,
+    pub(crate) status: Status,
+    pub(crate) title: String,
+    pub(crate) summary: Option<String>,
+    pub(crate) location: Option<String>,
+    pub(crate) lat: Option<f64>,
+    pub(crate) lon: Option<f64>,
+    pub(crate) report_count: i64,
+    pub(crate) reporter_count: i64,
+    /// The stored rank.
+    pub(crate) priority: f64,
+    pub(crate) assignee: Option<String>,
+    pub(crate) sensitive: bool,
+    pub(crate) merged_into_id: Option<IssueId>,
+    pub(crate) created_at: Timestamp,
+    pub(crate) last_report_at: Timestamp,
+    pub(crate) acknowledged_at: Option<Timestamp>,
+    pub(crate) resolved_at: Option<Timestamp>,
+    pub(crate) closed_at: Option<Timestamp>,
+    pub(crate) updated_at: Timestamp,
+    pub(crate) version: i64,
+    pub(crate) resolve_due_at: Option<Timestamp>,
+    pub(crate) breached_at: Option<Timestamp>,
+}
+
+/// One issue on a map.
+#[derive(Clone, Debug, PartialEq, FromRow)]
+pub(crate) struct MapPoint {
+    pub(crate) id: IssueId,
+    pub(crate) category: Category,
+    pub(crate) severity: Severity,
+    pub(crate) status: Status,
+    pub(crate) lat: f64,
+    pub(crate) lon: f64,
+}
+
+/// Issues of one square of a map.
+#[derive(Clone, Copy, Debug, PartialEq, FromRow)]
+pub(crate) struct MapCluster {
+    pub(crate) n: i64,
+    pub(crate) lat: f64,
+    pub(crate) lon: f64,
+}
+
+/// Columns that come from the clock; all others are the issue's own.
+const CLOCK_COLUMNS: [&str; 2] = ["resolve_due_at", "breached_at"];
+
+/// The predicate of the index on ranks, word for word, so that both planners recognise it.
+const ACTIVE: &str = "i.status IN ('open', 'acknowledged', 'in-progress', 'on-hold')";
+
+/// What an issue without a promise is sorted by where due times count: the last day that both engines and JSON hold.
+const NEVER: Timestamp = Timestamp::constant(253_402_000_000, 0);
+
+fn issue(column: &'static str) -> Expr {
+    Expr::col(("i", column))
+}
+
+fn clock(column: &'static str) -> Expr {
+    Expr::col(("s", column))
+}
+
+/// Whether the promise is overdue at `now`: while the clock stands, whether it was when it stopped.
+fn overdue(now: Timestamp) -> Expr {
+    let until = Func::coalesce([clock("paused_since"), Expr::val(now)]);
+    Expr::cust("s.state <> 'done'")
+        .and(clock("excluded").eq(false))
+        .and(clock("resolve_due_at").lte(until))
+}
+
+/// A pattern for texts that begin with `q`, in small letters.
+pub(super) fn begins_with(q: &str) -> LikeExpr {
+    let mut pattern = String::with_capacity(q.len() + 1);
+    for c in q.to_lowercase().chars() {
+        if matches!(c, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    LikeExpr::new(pattern).escape('!')
+}
+
+/// Lists of issues; each query filters by the session's tenant.
+pub(crate) struct IssueLists<'a>(pub(crate) &'a Session);
+
+impl IssueLists<'_> {
+    /// One row more than the page has, where there is more.
+    pub(crate) async fn page(
+        &self,
+        filter: &IssueFilter,
+        sort: IssueSort,
+        order: Order,
+        ask: PageAsk,
+        now: Timestamp,
+    ) -> Result<Vec<IssueLine>, brisk_db::Error> {
+        let mut query = self.narrowed(filter, now);
+        for column in IssueLine::COLUMNS {
+            if CLOCK_COLUMNS.contains(column) {
+                query.column(("s", *column));
+            } else {
+                query.column(("i", *column));
+            }
+        }
+        if let Some(position) = ask.after {
+            let here = Expr::tuple([key(sort), issue("id")]);
+            let there = Expr::tuple([bound(sort, position.key), Expr::val(position.id)]);
+            query.and_where(match order {
+                Order::Asc => here.gt(there),
+                Order::Desc => here.lt(there),
+            });
+        }
+        let direction = match order {
+            Order::Asc => Direction::Asc,
+            Order::Desc => Direction::Desc,
+        };
+        query
+            .order_by_expr(key(sort), direction.clone())
+            .order_by_expr(issue("id"), direction)
+            .limit(ask.limit + 1);
+        if ask.skip > 0 {
+            query.offset(ask.skip);
+        }
+        self.0.select("civic.listing.issues", &query).await
+    }
+
+    /// How many the filter has.
+    pub(crate) async fn count(
+        &self,
+        filter: &IssueFilter,
+        count: Count,
+        now: Timestamp,
+    ) -> Result<Total, brisk_db::Error> {
+        if filter.is_coverable() {
+            let rows: Vec<i64> = self
+                .0
+                .select("civic.listing.issues_counter", &self.counters(filter))
+                .await?;
+            let n = rows.first().copied().unwrap_or_default();
+            return Ok(Total::Exact(u64::try_from(n).unwrap_or_default()));
+        }
+        let mut rows = self.narrowed(filter, now);
+        rows.expr(Expr::cust("1"));
+        if count == Count::Auto {
+            rows.limit(COUNT_CAP.unsigned_abs() + 1);
+        }
+        let mut query = Query::select();
+        query.expr(Expr::cust("count(*)")).from_subquery(rows, "c");
+        let n: Vec<i64> = self.0.select("civic.listing.issues_count", &query).await?;
+        let n = n.first().copied().unwrap_or_default();
+        Ok(match count {
+            Count::Auto => Total::capped(n, None),
+            Count::Exact => Total::Exact(u64::try_from(n).unwrap_or_default()),
+        })
+    }
+
+    /// At most `limit` points in view, the newest first.
+    pub(crate) async fn points(
+        &self,
+        filter: &IssueFilter,
+        limit: u64,
+        now: Timestamp,
+    ) -> Result<Vec<MapPoint>, brisk_db::Error> {
+        let mut query = self.narrowed(filter, now);
+        for column in MapPoint::COLUMNS {
+            query.column(("i", *column));
+        }
+        query
+            .and_where(issue("lat").is_not_null())
+            .and_where(issue("lon").is_not_null())
+            .order_by_expr(issue("created_at"), Direction::Desc)
+            .order_by_expr(issue("id"), Direction::Desc)
+            .limit(limit);
+        self.0.select("civic.listing.map_points", &query).await
+    }
+
+    /// The same issues gathered into squares of `cells` by `cells` cells of the grid.
+    pub(crate) async fn clusters(
+        &self,
+        filter: &IssueFilter,
+        cells: i64,
+        now: Timestamp,
+    ) -> Result<Vec<MapCluster>, brisk_db::Error> {
+        // 144,000 columns of the grid make a row; `cells` is ours, so it may stand in the text.
+        let row = Expr::cust(format!("i.grid_cell / 144000 / {cells}"));
+        let column = Expr::cust(format!("i.grid_cell % 144000 / {cells}"));
+        let mut query = self.narrowed(filter, now);
+        query
+            .expr(Expr::cust("count(*)"))
+            .expr(Expr::cust("avg(i.lat)"))
+            .expr(Expr::cust("avg(i.lon)"))
+            .and_where(issue("grid_cell").is_not_null())
+            .add_group_by([row, column]);
+        self.0.select("civic.listing.map_clusters", &query).await
+    }
+
+    fn counters(&self, filter: &IssueFilter) -> SelectStatement {
+        let column = |name: &'static str| Expr::col(name);
+        let mut query = Query::select();
+        query
+            .expr(Expr::cust("CAST(coalesce(sum(n), 0) AS bigint)"))
+            .from("civic_tenant_counters")
+            .and_where(column("tenant_id").eq(self.0.tenant().get()))
+            .and_where_option(filter.area_id.map(|id| column("area_id").eq(id)))
+            .and_where_option(filter.category.map(|c| column("category").eq(c.as_str())))
+            .and_where_option(filter.severity.map(|s| column("severity").eq(s.as_str())));
+        if !filter.statuses.is_empty() {
+            let words = filter.statuses.iter().map(|s| s.as_str());
+            query.and_where(column("status").is_in(words));
+        }
+        query
+    }
+
+    fn narrowed(&self, filter: &IssueFilter, now: Timestamp) -> SelectStatement {
+        let mut query = Query::select();
+        query
+            .from_as("civic_issues", "i")
+            .join_as(
+                JoinType::LeftJoin,
+                "civic_sla_metrics",
+                "s",
+                clock("issue_id").equals(("i", "id")),
+            )
+            .and_where(issue("tenant_id").eq(self.0.tenant().get()));
+        match filter.statuses.as_slice() {
+            [] => {}
+            [one] => {
+                query.and_where(issue("status").eq(one.as_str()));
+            }
+            many => {
+                query.and_where(issue("status").is_in(many.iter().map(|s| s.as_str())));
+            }
+        }
+        if !filter.statuses.is_empty() && filter.statuses.iter().all(|s| s.is_active()) {
+            query.and_where(Expr::cust(ACTIVE));
+        }
+        query
+            .and_where_option(filter.category.map(|c| issue("category").eq(c.as_str())))
+            .and_where_option(filter.severity.map(|s| issue("severity").eq(s.as_str())))
+            .and_where_option(filter.area_id.map(|id| issue("area_id").eq(id)))
+            .and_where_option(filter.assignee.clone().map(|a| issue("assignee").eq(a)))
+            .and_where_option(filter.sensitive.map(|s| issue("sensitive").eq(s)))
+            .and_where_option(filter.created_after.map(|t| issue("created_at").gte(t)))
+            .and_where_option(filter.created_before.map(|t| issue("created_at").lt(t)))
+            .and_where_option(filter.updated_after.map(|t| issue("updated_at").gt(t)))
+            .and_where_option(filter.shown_until.map(|t| issue("created_at").lte(t)));
+        if filter.public {
+            query
+                .and_where(issue("public").eq(true))
+                .and_where(issue("merged_into_id").is_null());
+        }
+        match filter.overdue {
+            Some(true) => {
+                query.and_where(overdue(now));
+            }
+            Some(false) => {
+                query.and_where(Expr::from(Func::coalesce([overdue(now), Expr::val(false)])).not());
+            }
+            None => {}
+        }
+        if let Some(before) = filter.due_before {
+            query
+                .and_where(Expr::cust("s.state <> 'done'"))
+                .and_where(clock("resolve_due_at").lt(before));
+        }
+        if let Some(q) = &filter.q {
+            let lower = |column| Expr::from(Func::lower(issue(column)));
+            query.and_where(
+                lower("title")
+                    .like(begins_with(q))
+                    .or(lower("location").like(begins_with(q))),
+            );
+        }
+        if let Some([min_lat, min_lon, max_lat, max_lon]) = filter.bbox {
+            query
+                .and_where(issue("lat").between(min_lat, max_lat))
+                .and_where(issue("lon").between(min_lon, max_lon));
+        }
+        query
+    }
+}
+
+fn key(sort: IssueSort) -> Expr {
+    match sort {
+        IssueSort::CreatedAt => issue("created_at"),
+        IssueSort::UpdatedAt => issue("updated_at"),
+        IssueSort::Priority => issue("priority"),
+        IssueSort::ReportCount => issue("report_count"),
+        IssueSort::Due => Expr::from(Func::coalesce([clock("resolve_due_at"), Expr::val(NEVER)])),
+    }
+}
+
+/// The sort key of a row as a cursor keeps it.
+pub(crate) fn position(line: &IssueLine, sort: IssueSort) -> Position {
+    let key = match sort {
+        IssueSort::CreatedAt => line.created_at.as_microsecond(),
+        IssueSort::UpdatedAt => line.updated_at.as_microsecond(),
+        IssueSort::Priority => line.priority.to_bits().cast_signed(),
+        IssueSort::ReportCount => line.report_count,
+        IssueSort::Due => line.resolve_due_at.unwrap_or(NEVER).as_microsecond(),
+    };
+    Position {
+        key,
+        id: line.id.get(),
+    }
+}
+
+fn bound(sort: IssueSort, key: i64) -> Expr {
+    match sort {
+        IssueSort::CreatedAt | IssueSort::UpdatedAt | IssueSort::Due => {
+            // A cursor is signed by us, so its instant was one when it was made.
+            Expr::val(Timestamp::from_microsecond(key).unwrap_or(NEVER))
+        }
+        IssueSort::Priority => Expr::val(f64::from_bits(key.cast_unsigned())),
+        IssueSort::ReportCount => Expr::val(key),
+    }
+}

@@ -1,0 +1,10 @@
+//! The list queries: any filter, one page by key, and how many there are.
+mod filter;
+mod issues;
+mod reports;
+
+pub(crate) use filter::{
+    COUNT_CAP, Count, IssueFilter, IssueSort, Order, PageAsk, Position, ReportFilter, Total,
+};
+pub(crate) use issues::{IssueLine, IssueLists, MapCluster, MapPoint, position as issue_position};
+pub(crate) use reports::{ReportLists, position as report_position};
