@@ -11,6 +11,8 @@ mod service;
 mod settings;
 mod state;
 mod store;
+#[cfg(test)]
+mod testing;
 
 pub use error::Error;
 pub use ids::{IssueId, ReportId};
