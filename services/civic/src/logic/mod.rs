@@ -1,4 +1,5 @@
 //! Use cases over stores, settings and the clock.
+pub(crate) mod analytics;
 pub(crate) mod area;
 pub(crate) mod calendar;
 pub(crate) mod case;

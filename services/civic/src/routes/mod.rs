@@ -1,7 +1,10 @@
 //! The HTTP side of the service, one file for each resource.
 mod actor;
 mod issue;
+mod list;
+mod public;
 mod report;
+mod score;
 
 use actor::actor;
 use utoipa_axum::router::OpenApiRouter;
@@ -10,5 +13,5 @@ use crate::state::CivicState;
 
 /// All routes.
 pub(crate) fn router() -> OpenApiRouter<CivicState> {
-    OpenApiRouter::new().merge(report::router()).merge(issue::router())
+    OpenApiRouter::new().merge(report::router()).merge(issue::router()).merge(list::router()).merge(score::router()).merge(public::router())
 }
