@@ -1,4 +1,8 @@
 //! The command line.
+#![expect(
+    clippy::doc_markdown,
+    reason = "these lines are what `--help` prints, where marks would be noise"
+)]
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -31,7 +31,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(e) => e.exit(),
     };
-    match run(cli, &matches, began) {
+    match run(&cli, &matches, began) {
         Ok(code) => code,
         Err(error) => {
             report(&error);
@@ -40,12 +40,12 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli, matches: &ArgMatches, began: Instant) -> anyhow::Result<ExitCode> {
+fn run(cli: &Cli, matches: &ArgMatches, began: Instant) -> anyhow::Result<ExitCode> {
     let command = match matches.subcommand() {
         None => Command::Serve(cli.serve.clone()),
         Some((name, inner)) => match Command::from_arg_matches(matches) {
             Ok(command) => command,
-            Err(_) => return of_service(&cli, name, inner, began),
+            Err(_) => return of_service(cli, name, inner, began),
         },
     };
     match command {
@@ -54,36 +54,39 @@ fn run(cli: Cli, matches: &ArgMatches, began: Instant) -> anyhow::Result<ExitCod
             Ok(ExitCode::SUCCESS)
         }
         Command::Config(ConfigCommand::Check) => {
-            let checked = app(&cli, began).check()?;
+            let checked = app(cli, began).check()?;
             say(checked.effective().to_string().trim_end());
             Ok(ExitCode::SUCCESS)
         }
         Command::Serve(args) => {
-            let app = args.apply(&cli, began);
-            runtime()?.block_on(serve::serve(app, &cli))?;
+            let app = args.apply(cli, began);
+            runtime()?.block_on(serve::serve(app, cli))?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Migrate => runtime()?.block_on(async {
-            let opened = app(&cli, began).check()?.open().await?;
+            let opened = app(cli, began).check()?.open().await?;
             let (applied, findings) = (opened.applied(), opened.verify().await);
             opened.close().await;
-            for finding in findings? {
-                anyhow::bail!("{}: {}", finding.statement, finding.problem);
+            let findings = findings?;
+            for finding in &findings {
+                say(&format!("{}: {}", finding.statement, finding.problem));
             }
+            anyhow::ensure!(
+                findings.is_empty(),
+                "these statements do not fit the tables"
+            );
             say(&format!(
                 "{applied} migrations applied; every statement fits the tables"
             ));
             Ok(ExitCode::SUCCESS)
         }),
         Command::Key(KeyCommand::Create(args)) => {
-            runtime()?.block_on(keys::create(app(&cli, began), args))
+            runtime()?.block_on(keys::create(app(cli, began), args))
         }
         Command::Tenant(TenantCommand::Create(args)) => {
-            runtime()?.block_on(tenants::create(app(&cli, began), args))
+            runtime()?.block_on(tenants::create(app(cli, began), args))
         }
-        Command::Tenant(TenantCommand::List) => {
-            runtime()?.block_on(tenants::list(app(&cli, began)))
-        }
+        Command::Tenant(TenantCommand::List) => runtime()?.block_on(tenants::list(app(cli, began))),
     }
 }
 

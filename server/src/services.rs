@@ -8,7 +8,7 @@ use brisk_console::{Console, Empty, PublicDashboard, not_found};
 
 /// Adds every service of this build; a new one is one line here.
 pub(crate) fn add(app: App) -> App {
-    app
+    app.service(brisk_civic::service())
 }
 
 /// The pages at the root, and the answer to unknown paths.

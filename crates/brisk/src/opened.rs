@@ -334,12 +334,14 @@ fn kit(
     clock: brisk_core::Clock,
     ids: brisk_core::Ids,
 ) -> Kit {
+    let perf = PerfStats::new(&parts.telemetry, clock.clone());
+    db.measure(Arc::clone(&perf));
     Kit {
         tenants: TenantDirectory::new(&db, &clock),
         keys: Keys::start(&db, clock.clone(), ids.clone()),
         queue: Queue::new(clock.clone()),
         cursor_key: CursorKey::new(master_key.derive(Purpose::Cursor)),
-        perf: PerfStats::new(&parts.telemetry, clock.clone()),
+        perf,
         environment: parts.root.environment,
         stop: CancellationToken::new(),
         tracker: TaskTracker::new(),

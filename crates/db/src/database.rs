@@ -94,6 +94,17 @@ impl Db {
         }
     }
 
+    /// How many rows, each with a few rows beside it, a long import should write in one transaction.
+    ///
+    /// On SQLite every other write waits meanwhile, so transactions are short; on PostgreSQL nobody waits and the round
+    /// trips count.
+    pub fn bulk_rows(&self) -> usize {
+        match self.0.engine {
+            Engine::Sqlite(_) => 1_000,
+            Engine::Postgres(_) => 5_000,
+        }
+    }
+
     /// The database file, on SQLite.
     pub fn file(&self) -> Option<&std::path::Path> {
         match &self.0.engine {

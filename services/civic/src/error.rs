@@ -183,7 +183,9 @@ impl Failure for Error {
             Self::Db(error) => error.detail(),
             Self::Auth(error) => error.detail(),
             Self::Jobs(error) => error.detail(),
-            Self::AnonymousNotAllowed | Self::NotHeld | Self::IssueClosed => self.to_string().into(),
+            Self::AnonymousNotAllowed | Self::NotHeld | Self::IssueClosed => {
+                self.to_string().into()
+            }
             Self::Stored { .. } => "something went wrong on our side".into(),
             Self::Fields(errors) if errors.0.len() > 1 => {
                 format!("{} fields cannot be accepted", errors.0.len()).into()

@@ -3,6 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use brisk_auth::{Keys, TenantDirectory};
 use brisk_core::Clock;
 use brisk_db::{CursorKey, Db};
 use brisk_jobs::Queue;
@@ -24,6 +25,8 @@ pub(crate) struct Parts {
     pub(crate) cursor: CursorKey,
     pub(crate) queue: Queue,
     pub(crate) settings: Arc<Settings>,
+    pub(crate) tenants: TenantDirectory,
+    pub(crate) keys: Keys,
     pub(crate) intake: Intake,
     pub(crate) workflow: Workflow,
     pub(crate) moderation: Moderation,

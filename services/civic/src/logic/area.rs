@@ -83,7 +83,11 @@ pub(crate) async fn update(
         let areas = Areas(&session);
         // All rows are locked in the order of their keys before one of them is, so that two moves wait for each other
         // instead of closing a circle together.
-        let parents = if moves { areas.parents().await? } else { Vec::new() };
+        let parents = if moves {
+            areas.parents().await?
+        } else {
+            Vec::new()
+        };
         let stored = row(&session, areas.get_for_update(id).await?.ok_or(NOT_FOUND)?);
         let (fields, boundary) = AreaFields::read(&overlay(&stored.fields, change))?;
         if let Some(parent) = fields.parent_id.filter(|_| moves) {

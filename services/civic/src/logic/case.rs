@@ -12,7 +12,9 @@ use crate::ids::IssueId;
 use crate::model::priority::{PriorityInput, priority};
 use crate::model::rollup::{Cell, IssueFacts};
 use crate::model::sla::{Sla, SlaChange, pick_policy};
-use crate::model::workflow::{ActorRole, Effect, HoldReason, Plan, Situation, Status, StatusChange, WorkflowError};
+use crate::model::workflow::{
+    ActorRole, Effect, HoldReason, Plan, Situation, Status, StatusChange, WorkflowError,
+};
 use crate::model::{Category, Severity};
 use crate::settings::TenantSettings;
 use crate::store::event::NewEvent;
@@ -36,7 +38,10 @@ pub(crate) struct Actor {
 impl Actor {
     /// A rule or timer of the service.
     pub(crate) fn system() -> Self {
-        Self { name: "system".to_owned(), role: ActorRole::System }
+        Self {
+            name: "system".to_owned(),
+            role: ActorRole::System,
+        }
     }
 }
 
@@ -57,7 +62,14 @@ impl Case {
     /// An issue as it is stored; `reopenings` from its history only where the cell is going to change.
     pub(crate) fn stored(issue: IssueRow, sla: &SlaRow, reopenings: Vec<Timestamp>) -> Self {
         let sla = sla.to_sla();
-        let mut case = Self { issue, sla, events: Vec::new(), reopenings, before: None, changed: false };
+        let mut case = Self {
+            issue,
+            sla,
+            events: Vec::new(),
+            reopenings,
+            before: None,
+            changed: false,
+        };
         case.before = Some(case.facts());
         case
     }
@@ -127,8 +139,14 @@ impl Case {
         );
         let calendar = settings.calendar(snapshot.calendar_id);
         let sla = Sla::start(snapshot, issue.created_at, calendar);
-        let mut case =
-            Self { issue, sla, events: Vec::new(), reopenings: Vec::new(), before: None, changed: true };
+        let mut case = Self {
+            issue,
+            sla,
+            events: Vec::new(),
+            reopenings: Vec::new(),
+            before: None,
+            changed: true,
+        };
         case.event("created", actor, now, |e| {
             e.public = true;
             e.data = Some(Json(serde_json::json!({ "report_id": report.id })));
@@ -185,7 +203,10 @@ impl Case {
     ) {
         self.changed = true;
         let issue = &mut self.issue;
-        #[expect(clippy::cast_precision_loss, reason = "an issue has far fewer than 2^52 reports")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "an issue has far fewer than 2^52 reports"
+        )]
         let before = issue.report_count as f64;
         issue.report_count += 1;
         issue.reporter_count += i64::from(new_person);
@@ -214,7 +235,8 @@ impl Case {
             self.set_severity(report.severity, false, &actor, settings, now);
         }
         if self.issue.status == Status::Resolved {
-            let reopened = self.change_status(StatusChange::to(Status::Open), &actor, settings, now);
+            let reopened =
+                self.change_status(StatusChange::to(Status::Open), &actor, settings, now);
             if let Err(e) = reopened {
                 tracing::debug!(issue = self.issue.id.get(), error = %e, "a linked report did not reopen its issue");
             }
@@ -292,7 +314,9 @@ impl Case {
         settings: &TenantSettings,
         now: Timestamp,
     ) -> Result<bool, WorkflowError> {
-        let plan = self.situation().plan(change, actor.role, &settings.config.workflow, now)?;
+        let plan = self
+            .situation()
+            .plan(change, actor.role, &settings.config.workflow, now)?;
         if plan.is_noop() {
             return Ok(false);
         }
@@ -335,7 +359,9 @@ impl Case {
             e.public = true;
             e.from_value = Some(plan.from.as_str().to_owned());
             e.to_value = Some(plan.to.as_str().to_owned());
-            e.data = plan.close_reason.map(|r| Json(serde_json::json!({ "close_reason": r.as_str() })));
+            e.data = plan
+                .close_reason
+                .map(|r| Json(serde_json::json!({ "close_reason": r.as_str() })));
         });
         for effect in &plan.effects {
             let changes = match *effect {
@@ -385,10 +411,14 @@ impl Case {
         for change in changes {
             match change {
                 SlaChange::AckBreached { at } => {
-                    self.event("sla_breached", &actor, *at, |e| e.to_value = Some("acknowledge".to_owned()));
+                    self.event("sla_breached", &actor, *at, |e| {
+                        e.to_value = Some("acknowledge".to_owned())
+                    });
                 }
                 SlaChange::Breached { at } => {
-                    self.event("sla_breached", &actor, *at, |e| e.to_value = Some("resolve".to_owned()));
+                    self.event("sla_breached", &actor, *at, |e| {
+                        e.to_value = Some("resolve".to_owned())
+                    });
                 }
                 SlaChange::Paused => self.event("sla_paused", &actor, now, |_| {}),
                 SlaChange::Resumed => self.event("sla_resumed", &actor, now, |_| {}),

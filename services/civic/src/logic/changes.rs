@@ -41,7 +41,10 @@ pub(crate) struct Changes {
 impl Changes {
     /// One case and nothing else.
     pub(crate) fn of(case: Case) -> Self {
-        Self { cases: vec![case], ..Self::default() }
+        Self {
+            cases: vec![case],
+            ..Self::default()
+        }
     }
 
     /// Writes all of it.
@@ -63,13 +66,22 @@ impl Changes {
         for facts in &self.counted {
             deltas.report(&settings.zone, None, Some(facts));
         }
-        let (mut saved, mut opened, mut clocks, mut events) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut saved, mut opened, mut clocks, mut events) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for mut case in self.cases.into_iter().filter(Case::is_changed) {
             case.seal(settings, now);
             deltas.issue(&settings.zone, case.before(), Some(&case.facts()));
-            clocks.push(SlaRow::new(&case.issue, case.sla.clone(), calculated_at(&case, now)));
+            clocks.push(SlaRow::new(
+                &case.issue,
+                case.sla.clone(),
+                calculated_at(&case, now),
+            ));
             events.append(&mut case.events);
-            if case.is_new() { opened.push(case.issue) } else { saved.push(case.issue) }
+            if case.is_new() {
+                opened.push(case.issue)
+            } else {
+                saved.push(case.issue)
+            }
         }
         // Locks are taken in one order by all writers: issues by id, then the figures as the deltas sort them.
         saved.sort_by_key(|row| row.id);
@@ -80,7 +92,9 @@ impl Changes {
         batch.run_each(&sla::SAVE, clocks);
         batch.run_each(
             &report::LINK,
-            self.links.into_iter().map(|l| (tenant, l.report, l.issue, l.area, now)),
+            self.links
+                .into_iter()
+                .map(|l| (tenant, l.report, l.issue, l.area, now)),
         );
         batch.insert_many(events, OnConflict::Fail);
         batch.insert_many(self.candidates, OnConflict::Skip);
@@ -89,7 +103,11 @@ impl Changes {
             queue.add(&mut batch, vec![score_job(tenant, now)?]);
         }
         let outcomes = session.batch(batch).await?;
-        if expected > 0 && outcomes.first().is_some_and(|saves| saves.affected != expected) {
+        if expected > 0
+            && outcomes
+                .first()
+                .is_some_and(|saves| saves.affected != expected)
+        {
             return Err(Error::Contended);
         }
         Ok(())
@@ -104,5 +122,7 @@ fn calculated_at(case: &Case, now: Timestamp) -> Timestamp {
 /// A job that computes the tenant's scores, one for all changes of the next second.
 pub(crate) fn score_job(tenant: TenantId, now: Timestamp) -> Result<NewJob, Error> {
     let at = now.saturating_add(jiff::SignedDuration::try_from(SCORE_DELAY).unwrap_or_default());
-    Ok(NewJob::new(tenant, SCORE_JOB, &())?.dedup("tenant").run_at(at.unwrap_or(now)))
+    Ok(NewJob::new(tenant, SCORE_JOB, &())?
+        .dedup("tenant")
+        .run_at(at.unwrap_or(now)))
 }

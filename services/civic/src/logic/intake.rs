@@ -20,9 +20,9 @@ use super::submission::{Checked, Submission};
 use crate::error::Error;
 use crate::ids::{IdBlocks, ReportId};
 use crate::model::classify::{Choice, Evidence, Hint, decide};
-use crate::model::{FieldError, FieldErrors};
 use crate::model::spam::{self, Sender, text_spam};
 use crate::model::text::normalise_location;
+use crate::model::{FieldError, FieldErrors};
 use crate::settings::{Settings, TenantSettings};
 use crate::store::report::{NewReport, Reports};
 use crate::store::reporter::Reporters;
@@ -86,7 +86,15 @@ impl Intake {
             Box::pin(async move { commit(&db, &queue, &entries).await })
         });
         let report_ids = IdBlocks::new(db.clone(), "report");
-        Self { db: db.clone(), clock, ids, report_ids, settings, contacts, fold }
+        Self {
+            db: db.clone(),
+            clock,
+            ids,
+            report_ids,
+            settings,
+            contacts,
+            fold,
+        }
     }
 
     /// Takes one report in; answers after it is durable.
@@ -101,7 +109,9 @@ impl Intake {
         self.admit(&settings, who)?;
         let now = self.clock.now();
         let checked = submission.check(&settings, who.trusted, now)?;
-        let (entry, code) = self.prepare(scope, &settings, who, channel, checked, now).await?;
+        let (entry, code) = self
+            .prepare(scope, &settings, who, channel, checked, now)
+            .await?;
         let stored = self.fold.push(Arc::new(entry)).await?;
         metrics::counter!("civic_reports_total", "channel" => channel).increment(1);
         Ok(Accepted {
@@ -131,7 +141,9 @@ impl Intake {
         for submission in submissions {
             match submission.check(&settings, who.trusted, now) {
                 Ok(checked) => {
-                    let (entry, code) = self.prepare(scope, &settings, who, channel, checked, now).await?;
+                    let (entry, code) = self
+                        .prepare(scope, &settings, who, channel, checked, now)
+                        .await?;
                     entries.push(Arc::new(entry));
                     results.push(Ok(code));
                 }
@@ -139,16 +151,24 @@ impl Intake {
             }
         }
         if atomic && results.iter().any(Result::is_err) {
-            let fields = results.into_iter().enumerate().filter_map(|(i, r)| Some((i, r.err()?)));
-            return Err(FieldErrors(fields.flat_map(|(i, wrong)| indexed(i, wrong)).collect()).into());
+            let fields = results
+                .into_iter()
+                .enumerate()
+                .filter_map(|(i, r)| Some((i, r.err()?)));
+            return Err(
+                FieldErrors(fields.flat_map(|(i, wrong)| indexed(i, wrong)).collect()).into(),
+            );
         }
         let mut stored = commit(&self.db, queue, &entries).await?.into_iter();
-        metrics::counter!("civic_reports_total", "channel" => channel).increment(entries.len() as u64);
+        metrics::counter!("civic_reports_total", "channel" => channel)
+            .increment(entries.len() as u64);
         Ok(results
             .into_iter()
             .map(|result| {
                 result.map(|code| {
-                    let stored = stored.next().expect("the commit answers one result for each entry");
+                    let stored = stored
+                        .next()
+                        .expect("the commit answers one result for each entry");
                     Accepted {
                         id: stored.id,
                         tracking_code: (!stored.repeated).then_some(code),
@@ -206,7 +226,11 @@ impl Intake {
         let spam_score = if who.trusted {
             0
         } else {
-            let sender = if who.anonymous { Sender::Anonymous } else { Sender::Known };
+            let sender = if who.anonymous {
+                Sender::Anonymous
+            } else {
+                Sender::Known
+            };
             text_spam(&report.description, sender).score
         };
         // A report that may be about a danger to life is held back from nobody.
@@ -232,15 +256,27 @@ impl Intake {
 }
 
 /// The row of a checked report, classified by the rules and the reporter's hint.
-fn classify(settings: &TenantSettings, who: Submitter, checked: Checked, now: Timestamp) -> NewReport {
+fn classify(
+    settings: &TenantSettings,
+    who: Submitter,
+    checked: Checked,
+    now: Timestamp,
+) -> NewReport {
     let rules = settings.rules.classify(&checked.description);
-    let choice = Choice { category: checked.category, severity: checked.severity };
+    let choice = Choice {
+        category: checked.category,
+        severity: checked.severity,
+    };
     let chosen = checked.category.is_some() || checked.severity.is_some();
     let class = decide(&Evidence {
         rules: &rules,
         llm: None,
         hint: (chosen && !who.trusted).then_some(Hint::Reporter(choice)),
-        staff: if who.trusted { choice } else { Choice::default() },
+        staff: if who.trusted {
+            choice
+        } else {
+            Choice::default()
+        },
     });
     let (lat, lon) = checked.point.unzip();
     NewReport {
@@ -249,7 +285,11 @@ fn classify(settings: &TenantSettings, who: Submitter, checked: Checked, now: Ti
         issue_id: None,
         reporter_id: None,
         area_id: None,
-        location_norm: checked.location.as_deref().map(normalise_location).filter(|l| !l.is_empty()),
+        location_norm: checked
+            .location
+            .as_deref()
+            .map(normalise_location)
+            .filter(|l| !l.is_empty()),
         location: checked.location,
         lat,
         lon,
@@ -288,20 +328,29 @@ async fn commit(db: &Db, queue: &Queue, entries: &[Entry]) -> Result<Vec<Stored>
     batch.insert_returning::<NewReport>(rows, OnConflict::Skip, "id");
     let waiting = entries.iter().filter(|e| e.status == "classified");
     let jobs = waiting.map(|e| {
-        NewJob::new(e.tenant_id, LINK_JOB, &LinkPayload { report: e.id }).expect("the payload is one number")
+        NewJob::new(e.tenant_id, LINK_JOB, &LinkPayload { report: e.id })
+            .expect("the payload is one number")
     });
     queue.add(&mut batch, jobs.collect());
     let session = db.session(Scope::platform("civic.intake"));
     let outcomes = session.batch(batch).await?;
-    let stored: HashSet<i64> = outcomes.first().map(|o| o.returned.iter().copied().collect()).unwrap_or_default();
+    let stored: HashSet<i64> = outcomes
+        .first()
+        .map(|o| o.returned.iter().copied().collect())
+        .unwrap_or_default();
     let mut first: HashMap<(TenantId, String), ReportId> = HashMap::new();
     if stored.len() < entries.len() {
         let mut refs: BTreeMap<TenantId, Vec<String>> = BTreeMap::new();
         for entry in entries.iter().filter(|e| !stored.contains(&e.id.get())) {
-            refs.entry(entry.tenant_id).or_default().extend(entry.client_ref.clone());
+            refs.entry(entry.tenant_id)
+                .or_default()
+                .extend(entry.client_ref.clone());
         }
         for (tenant, refs) in refs {
-            for row in Reports(&session.for_tenant(tenant)).by_client_refs(refs).await? {
+            for row in Reports(&session.for_tenant(tenant))
+                .by_client_refs(refs)
+                .await?
+            {
                 first.insert((tenant, row.client_ref), row.id);
             }
         }
@@ -310,17 +359,28 @@ async fn commit(db: &Db, queue: &Queue, entries: &[Entry]) -> Result<Vec<Stored>
         .iter()
         .map(|entry| {
             if stored.contains(&entry.id.get()) {
-                return Ok(Stored { id: entry.id, repeated: false });
+                return Ok(Stored {
+                    id: entry.id,
+                    repeated: false,
+                });
             }
-            let key = (entry.tenant_id, entry.client_ref.clone().unwrap_or_default());
-            let id = first.get(&key).copied().ok_or(brisk_db::Error::NoRow { statement: "civic.intake" })?;
+            let key = (
+                entry.tenant_id,
+                entry.client_ref.clone().unwrap_or_default(),
+            );
+            let id = first.get(&key).copied().ok_or(brisk_db::Error::NoRow {
+                statement: "civic.intake",
+            })?;
             Ok(Stored { id, repeated: true })
         })
         .collect()
 }
 
 fn indexed(i: usize, wrong: FieldErrors) -> impl Iterator<Item = FieldError> {
-    wrong.0.into_iter().map(move |e| FieldError { field: format!("reports[{i}].{}", e.field), ..e })
+    wrong.0.into_iter().map(move |e| FieldError {
+        field: format!("reports[{i}].{}", e.field),
+        ..e
+    })
 }
 
 /// 60 random bits in Crockford's base 32, as `K7QP-93XM-2WTD`.
@@ -333,7 +393,9 @@ fn tracking_code(random: uuid::Uuid) -> String {
         if i % 4 == 0 && i > 0 {
             code.push('-');
         }
-        code.push(char::from(DIGITS[usize::try_from(bits & 31).unwrap_or_default()]));
+        code.push(char::from(
+            DIGITS[usize::try_from(bits & 31).unwrap_or_default()],
+        ));
         bits >>= 5;
     }
     code
@@ -341,7 +403,11 @@ fn tracking_code(random: uuid::Uuid) -> String {
 
 /// What is stored of a tracking code, however it was typed.
 pub(crate) fn tracking_hash(code: &str) -> Vec<u8> {
-    let plain: String = code.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect();
+    let plain: String = code
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .map(|c| c.to_ascii_uppercase())
+        .collect();
     Sha256::digest(plain.as_bytes()).to_vec()
 }
 
@@ -353,7 +419,10 @@ mod tests {
     fn a_tracking_code_is_found_however_it_is_typed() {
         let code = tracking_code(uuid::Uuid::from_u128(0x1234_5678_9abc_def0));
         assert_eq!(code.len(), 14);
-        assert_eq!(tracking_hash(&code), tracking_hash(&code.to_lowercase().replace('-', " ")));
+        assert_eq!(
+            tracking_hash(&code),
+            tracking_hash(&code.to_lowercase().replace('-', " "))
+        );
         assert_ne!(tracking_hash(&code), tracking_hash("0000-0000-0000"));
     }
 }

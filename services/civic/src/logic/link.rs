@@ -20,7 +20,9 @@ use crate::ids::{IdBlocks, IssueId, ReportId};
 use crate::model::geo::Point;
 use crate::model::grid::neighbour_cells;
 use crate::model::rollup::{Cell, ReportFacts};
-use crate::model::similarity::{Decision, Features, Incoming, Known, Match, Place, Standing, Tuning, best};
+use crate::model::similarity::{
+    Decision, Features, Incoming, Known, Match, Place, Standing, Tuning, best,
+};
 use crate::model::workflow::Status;
 use crate::settings::{Settings, TenantSettings};
 use crate::store::candidate::{Candidates, NewCandidate};
@@ -67,21 +69,27 @@ impl Handler for Linker {
 
 impl Linker {
     async fn link(&self, ctx: &JobContext, jobs: &[Job]) -> Result<(), Error> {
-        let Some(tenant) = ctx.tenant() else { return Ok(()) };
+        let Some(tenant) = ctx.tenant() else {
+            return Ok(());
+        };
         let settings = self.settings.of(tenant).await?;
         let reports = jobs
             .iter()
             .map(|job| Ok(job.payload::<LinkPayload>()?.report.get()))
             .collect::<Result<Vec<_>, Error>>()?;
         let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
+        // Before the transaction: on SQLite it owns the writer, which has to reserve ids.
+        let fresh = self.issue_ids.many(reports.len()).await?;
         let session = ctx.session_of(tenant);
         session
             .transaction(|tx| {
-                let (settings, reports, ids) = (&settings, reports.clone(), &ids);
+                let (settings, reports, ids, fresh) = (&settings, reports.clone(), &ids, &fresh);
                 async move {
                     lock::tenant(&tx).await?;
-                    let changes = self.decide(&tx, settings, reports).await?;
-                    changes.write(&tx, &self.queue, &self.clock, settings).await?;
+                    let changes = self.decide(&tx, settings, reports, fresh).await?;
+                    changes
+                        .write(&tx, &self.queue, &self.clock, settings)
+                        .await?;
                     ctx.complete(&tx, ids).await?;
                     Ok(())
                 }
@@ -89,16 +97,21 @@ impl Linker {
             .await
     }
 
-    async fn decide(&self, tx: &Session, settings: &TenantSettings, ids: Vec<i64>) -> Result<Changes, Error> {
+    async fn decide(
+        &self,
+        tx: &Session,
+        settings: &TenantSettings,
+        ids: Vec<i64>,
+        fresh: &[i64],
+    ) -> Result<Changes, Error> {
         let reports = Reports(tx).pending(ids).await?;
         if reports.is_empty() {
             return Ok(Changes::default());
         }
         let now = self.clock.now();
         let mut board = Board::load(tx, settings, &reports, now).await?;
-        let fresh = self.issue_ids.many(reports.len()).await?;
         for (report, id) in reports.iter().zip(fresh) {
-            board.place(report, IssueId(id), settings, now);
+            board.place(report, IssueId(*id), settings, now);
         }
         Ok(board.changes)
     }
@@ -107,7 +120,10 @@ impl Linker {
 /// An error with its causes, for the person who looks at dead jobs.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |e| e.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    causes
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
 }
 
 /// The issues that a batch of reports may belong to, and what became of them so far.
@@ -150,10 +166,16 @@ impl Board {
         let clocks = Slas(tx).list_by_issues(issue_ids.clone()).await?;
         if reports.iter().any(|r| r.reporter_id.is_some()) {
             let people = Reports(tx).reporters_of(issue_ids).await?;
-            board.people = people.into_iter().map(|p| (p.issue_id, p.reporter_id)).collect();
+            board.people = people
+                .into_iter()
+                .map(|p| (p.issue_id, p.reporter_id))
+                .collect();
         }
         let rejected = Candidates(tx).rejected(report_ids).await?;
-        board.rejected = rejected.into_iter().map(|p| (p.report_id, p.issue_id)).collect();
+        board.rejected = rejected
+            .into_iter()
+            .map(|p| (p.report_id, p.issue_id))
+            .collect();
         let mut issues = issues;
         for clock in clocks {
             if let Some(issue) = issues.remove(&clock.issue_id.get()) {
@@ -167,14 +189,23 @@ impl Board {
     }
 
     fn add(&mut self, case: Case) {
-        self.cases.insert(case.issue.id.get(), self.changes.cases.len());
+        self.cases
+            .insert(case.issue.id.get(), self.changes.cases.len());
         self.changes.cases.push(case);
     }
 
     /// Joins the report to its issue, or opens issue `fresh` for it.
-    fn place(&mut self, report: &PendingRow, fresh: IssueId, settings: &TenantSettings, now: Timestamp) {
+    fn place(
+        &mut self,
+        report: &PendingRow,
+        fresh: IssueId,
+        settings: &TenantSettings,
+        now: Timestamp,
+    ) {
         let point = point_of(report.lat, report.lon);
-        let area = report.area_id.or_else(|| point.and_then(|p| settings.area_of(p)));
+        let area = report
+            .area_id
+            .or_else(|| point.and_then(|p| settings.area_of(p)));
         let incoming = Incoming {
             category: report.category,
             anchor: report.anchor.clone(),
@@ -184,8 +215,15 @@ impl Board {
             zone: area,
         };
         let rejected = &self.rejected;
-        let fair = self.known.iter().filter(|k| !rejected.contains(&(report.id, IssueId(k.id))));
-        let decision = if self.dedup { best(&self.tuning, &incoming, fair) } else { Decision::New };
+        let fair = self
+            .known
+            .iter()
+            .filter(|k| !rejected.contains(&(report.id, IssueId(k.id))));
+        let decision = if self.dedup {
+            best(&self.tuning, &incoming, fair)
+        } else {
+            Decision::New
+        };
         self.changes.counted.push(ReportFacts {
             cell: Cell {
                 area_id: area.unwrap_or(0),
@@ -197,7 +235,9 @@ impl Board {
         let issue = match decision {
             Decision::Link(found) => {
                 let id = IssueId(found.issue_id);
-                let new_person = report.reporter_id.is_none_or(|person| self.people.insert((id, person)));
+                let new_person = report
+                    .reporter_id
+                    .is_none_or(|person| self.people.insert((id, person)));
                 let case = &mut self.changes.cases[self.cases[&found.issue_id]];
                 case.link(report, new_person, settings, now);
                 let again = known(&case.issue);
@@ -208,7 +248,9 @@ impl Board {
             }
             Decision::Review(found) => {
                 self.open(report, fresh, area, settings, now);
-                self.changes.candidates.push(candidate(settings, report, &found, now));
+                self.changes
+                    .candidates
+                    .push(candidate(settings, report, &found, now));
                 fresh
             }
             Decision::New => {
@@ -222,7 +264,11 @@ impl Board {
             Decision::New => "new",
         })
         .increment(1);
-        self.changes.links.push(Link { report: report.id, issue, area });
+        self.changes.links.push(Link {
+            report: report.id,
+            issue,
+            area,
+        });
     }
 
     fn open(
@@ -257,22 +303,41 @@ async fn candidates(
         if let Some(point) = point_of(report.lat, report.lon) {
             cells.extend(neighbour_cells(point, search_m));
         } else {
-            let place = report.location.as_deref().map(crate::model::text::normalise_location);
+            let place = report
+                .location
+                .as_deref()
+                .map(crate::model::text::normalise_location);
             places.extend(place.filter(|p| !p.is_empty()));
             nowhere = true;
         }
     }
-    #[expect(clippy::cast_possible_truncation, reason = "a tenant's setting, in whole days")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a tenant's setting, in whole days"
+    )]
     let days = tuning.match_resolved_days.ceil() as i64;
-    let since = now.saturating_sub(SignedDuration::from_hours(24 * days)).unwrap_or(Timestamp::MIN);
+    let since = now
+        .saturating_sub(SignedDuration::from_hours(24 * days))
+        .unwrap_or(Timestamp::MIN);
     let issues = Issues(tx);
     // Independent reads, awaited together.
     let (near, same, newest) = futures::try_join!(
         issues.candidates_by_cell(cells.into_iter().collect(), since),
         issues.candidates_by_place(places.into_iter().collect(), since),
-        async { if nowhere { issues.candidates_newest(NEWEST).await } else { Ok(Vec::new()) } },
+        async {
+            if nowhere {
+                issues.candidates_newest(NEWEST).await
+            } else {
+                Ok(Vec::new())
+            }
+        },
     )?;
-    Ok(near.into_iter().chain(same).chain(newest).map(|issue| (issue.id.get(), issue)).collect())
+    Ok(near
+        .into_iter()
+        .chain(same)
+        .chain(newest)
+        .map(|issue| (issue.id.get(), issue))
+        .collect())
 }
 
 /// An issue as a report is compared with it.
@@ -282,7 +347,12 @@ fn known(issue: &IssueRow) -> Known {
         category: issue.category,
         anchor: issue.anchor.clone(),
         place: Place::new(point_of(issue.lat, issue.lon), issue.location.as_deref()),
-        texts: issue.texts.0.iter().map(|text| Features::new(text)).collect(),
+        texts: issue
+            .texts
+            .0
+            .iter()
+            .map(|text| Features::new(text))
+            .collect(),
         created_at: issue.created_at,
         last_report_at: issue.last_report_at,
         standing: standing(issue),
@@ -300,7 +370,12 @@ fn standing(issue: &IssueRow) -> Standing {
     }
 }
 
-fn candidate(settings: &TenantSettings, report: &PendingRow, found: &Match, now: Timestamp) -> NewCandidate {
+fn candidate(
+    settings: &TenantSettings,
+    report: &PendingRow,
+    found: &Match,
+    now: Timestamp,
+) -> NewCandidate {
     NewCandidate {
         tenant_id: settings.tenant.id,
         report_id: report.id,

@@ -1,5 +1,6 @@
 //! Use cases over stores, settings and the clock.
 pub(crate) mod analytics;
+pub(crate) mod api_key;
 pub(crate) mod area;
 pub(crate) mod calendar;
 pub(crate) mod case;
@@ -9,6 +10,7 @@ pub(crate) mod classify;
 pub(crate) mod config;
 pub(crate) mod contact;
 pub(crate) mod dashboard;
+pub(crate) mod import;
 pub(crate) mod intake;
 pub(crate) mod link;
 pub(crate) mod lists;
@@ -16,10 +18,16 @@ pub(crate) mod moderation;
 pub(crate) mod nearby;
 pub(crate) mod policy;
 pub(crate) mod public;
+#[cfg(test)]
+mod read_tests;
 pub(crate) mod reconcile;
 pub(crate) mod scores;
 mod setup;
 pub(crate) mod submission;
+pub(crate) mod sweep;
+pub(crate) mod tenant;
+#[cfg(test)]
+mod tests;
 pub(crate) mod timers;
 pub(crate) mod workflow;
 

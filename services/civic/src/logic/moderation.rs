@@ -25,7 +25,10 @@ impl Moderation {
     ) -> Result<ReportListRow, Error> {
         session
             .transaction(|tx| async move {
-                let row = Reports(&tx).get(id).await?.ok_or(Error::NotFound { what: "report" })?;
+                let row = Reports(&tx)
+                    .get(id)
+                    .await?
+                    .ok_or(Error::NotFound { what: "report" })?;
                 let status = if released { "classified" } else { "rejected" };
                 let public = released && public.unwrap_or(row.public);
                 if !Reports(&tx).moderate(id, status, public).await? {
@@ -35,7 +38,11 @@ impl Moderation {
                     let job = NewJob::new(tx.tenant(), LINK_JOB, &LinkPayload { report: id })?;
                     self.queue.enqueue(&tx, vec![job]).await?;
                 }
-                Ok(ReportListRow { status: status.to_owned(), public, ..row })
+                Ok(ReportListRow {
+                    status: status.to_owned(),
+                    public,
+                    ..row
+                })
             })
             .await
     }

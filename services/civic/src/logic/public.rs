@@ -147,7 +147,9 @@ fn rounded(degrees: f64, decimals: i32) -> f64 {
 /// Decimals that coordinates of such an issue are shown with.
 fn decimals(kind: TenantKind, category: Category, rules: &Public) -> i32 {
     if is_delicate(kind, category) {
-        i32::try_from(rules.coord_decimals).unwrap_or(EXACT).min(EXACT)
+        i32::try_from(rules.coord_decimals)
+            .unwrap_or(EXACT)
+            .min(EXACT)
     } else {
         EXACT
     }
@@ -233,8 +235,7 @@ pub(crate) async fn view(
     )?;
     let sum = whole(&sums);
     let counts = Counts::of(&current, &sum);
-    let (overall, standing) =
-        Standing::of(&sum, None, counts.open, &settings.config.score);
+    let (overall, standing) = Standing::of(&sum, None, counts.open, &settings.config.score);
     let newest = newest
         .into_iter()
         .take(usize::try_from(NEWEST).unwrap_or_default())
@@ -418,11 +419,9 @@ pub(crate) async fn map(
             clusters: Vec::new(),
         });
     }
-    let span = filter
-        .bbox
-        .map_or(360.0, |[south, west, north, east]| {
-            (north - south).max(east - west)
-        });
+    let span = filter.bbox.map_or(360.0, |[south, west, north, east]| {
+        (north - south).max(east - west)
+    });
     #[expect(
         clippy::cast_possible_truncation,
         reason = "at most 360 degrees, so at most 9,000 cells"

@@ -9,9 +9,7 @@ use serde::Serialize;
 use crate::error::Error;
 use crate::ids::{IssueId, ReportId};
 use crate::model::hist::ResHist;
-use crate::model::rollup::{
-    Cell, CounterRow, DayDelta, DayRow, Deltas, IssueFacts, ReportFacts,
-};
+use crate::model::rollup::{Cell, CounterRow, DayDelta, DayRow, Deltas, IssueFacts, ReportFacts};
 use crate::settings::TenantSettings;
 use crate::store::recount::{IssueCountRow, Recount};
 use crate::store::{lock, rollup};

@@ -140,7 +140,7 @@ async fn write(
     }
     for row in &hist {
         let bucket = usize::try_from(row.bucket).unwrap_or_default();
-        let mut add = |to: &mut Banded| {
+        let add = |to: &mut Banded| {
             if let Some(n) = to[slot(row.band)].res_hist.0.get_mut(bucket) {
                 *n += row.n;
             }
@@ -267,8 +267,7 @@ pub(crate) async fn get(
     });
     // Nothing was ever computed: there is nothing to report yet, which is not a failure.
     Ok(read.unwrap_or_else(|| {
-        let (score, standing) =
-            Standing::of(&DayDelta::default(), None, 0, &settings.config.score);
+        let (score, standing) = Standing::of(&DayDelta::default(), None, 0, &settings.config.score);
         Scored {
             score,
             standing,

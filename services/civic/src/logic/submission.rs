@@ -67,30 +67,63 @@ impl Submission {
         let length = description.chars().count();
         let longest = usize::try_from(intake.max_description).unwrap_or(usize::MAX);
         if length < MIN_DESCRIPTION {
-            wrong.push("description", "description_too_short", "needs at least 10 characters that say what it is");
+            wrong.push(
+                "description",
+                "description_too_short",
+                "needs at least 10 characters that say what it is",
+            );
         } else if length > longest {
-            wrong.push("description", "description_too_long", format!("has {length} characters, {longest} are allowed"));
+            wrong.push(
+                "description",
+                "description_too_long",
+                format!("has {length} characters, {longest} are allowed"),
+            );
         }
-        let location = self.location.map(|l| clean(&l).trim().to_owned()).filter(|l| !l.is_empty());
-        if location.as_ref().is_some_and(|l| l.chars().count() > MAX_LOCATION) {
-            wrong.push("location", "location_too_long", "has more than 255 characters");
+        let location = self
+            .location
+            .map(|l| clean(&l).trim().to_owned())
+            .filter(|l| !l.is_empty());
+        if location
+            .as_ref()
+            .is_some_and(|l| l.chars().count() > MAX_LOCATION)
+        {
+            wrong.push(
+                "location",
+                "location_too_long",
+                "has more than 255 characters",
+            );
         }
         let point = point(&mut wrong, self.lat, self.lon);
         if let (Some((lat, lon)), Some([south, west, north, east])) = (point, intake.bounds)
             && !((south..=north).contains(&lat) && (west..=east).contains(&lon))
         {
-            wrong.push("lat", "outside_service_area", "lies outside of the area that is served");
+            wrong.push(
+                "lat",
+                "outside_service_area",
+                "lies outside of the area that is served",
+            );
         }
         if intake.require_location && location.is_none() && point.is_none() && self.lat.is_none() {
-            wrong.push("location", "location_required", "say where it is, in words or by lat and lon");
+            wrong.push(
+                "location",
+                "location_required",
+                "say where it is, in words or by lat and lon",
+            );
         }
         let (category, service_code) = match self.category.as_deref() {
             None => (None, None),
             Some(word) => match (Category::parse(word), settings.category_by_code(word)) {
                 (Some(base), _) => (Some(base), None),
-                (None, Some(service)) => (Some(service.fields.base_category), Some(service.fields.code.clone())),
+                (None, Some(service)) => (
+                    Some(service.fields.base_category),
+                    Some(service.fields.code.clone()),
+                ),
                 (None, None) => {
-                    wrong.push("category", "category_unknown", format!("{word:?} is not a category here"));
+                    wrong.push(
+                        "category",
+                        "category_unknown",
+                        format!("{word:?} is not a category here"),
+                    );
                     (None, None)
                 }
             },
@@ -98,14 +131,22 @@ impl Submission {
         let severity = self.severity.as_deref().and_then(|word| {
             let found = Severity::parse(word);
             if found.is_none() {
-                wrong.push("severity", "severity_unknown", "is one of low, medium, high, critical");
+                wrong.push(
+                    "severity",
+                    "severity_unknown",
+                    "is one of low, medium, high, critical",
+                );
             }
             found
         });
         check_media(&mut wrong, &self.media, &intake.media_hosts);
         if let Some(at) = self.submitted_at {
             if !may_date {
-                wrong.push("submitted_at", "timestamp_invalid", "may be given by agents and importers only");
+                wrong.push(
+                    "submitted_at",
+                    "timestamp_invalid",
+                    "may be given by agents and importers only",
+                );
             } else if at.duration_since(now) > MAX_AHEAD {
                 wrong.push("submitted_at", "timestamp_invalid", "lies in the future");
             }
@@ -114,15 +155,25 @@ impl Submission {
             check_contact(&mut wrong, contact);
         }
         if let Some(text) = &self.client_ref
-            && (text.is_empty() || text.len() > MAX_CLIENT_REF || !text.bytes().all(|b| (b' '..=b'~').contains(&b)))
+            && (text.is_empty()
+                || text.len() > MAX_CLIENT_REF
+                || !text.bytes().all(|b| (b' '..=b'~').contains(&b)))
         {
-            wrong.push("client_ref", "client_ref_invalid", "is 1 to 128 printable ASCII characters");
+            wrong.push(
+                "client_ref",
+                "client_ref_invalid",
+                "is 1 to 128 printable ASCII characters",
+            );
         }
         if !wrong.0.is_empty() {
             return Err(FieldErrors(wrong.0));
         }
-        let media = (!self.media.is_empty())
-            .then(|| self.media.iter().map(|url| serde_json::json!({ "url": url, "kind": "link" })).collect());
+        let media = (!self.media.is_empty()).then(|| {
+            self.media
+                .iter()
+                .map(|url| serde_json::json!({ "url": url, "kind": "link" }))
+                .collect()
+        });
         Ok(Checked {
             description,
             location,
@@ -144,7 +195,11 @@ struct Wrong(Vec<FieldError>);
 
 impl Wrong {
     fn push(&mut self, field: impl Into<String>, code: &'static str, message: impl Into<String>) {
-        self.0.push(FieldError { field: field.into(), code, message: message.into() });
+        self.0.push(FieldError {
+            field: field.into(),
+            code,
+            message: message.into(),
+        });
     }
 }
 
@@ -156,7 +211,11 @@ fn point(wrong: &mut Wrong, lat: Option<f64>, lon: Option<f64>) -> Option<(f64, 
             if on_earth && !(lat == 0.0 && lon == 0.0) {
                 return Some((lat, lon));
             }
-            wrong.push("lat", "coordinates_invalid", "lat is -90 to 90, lon is -180 to 180, and 0, 0 is no place");
+            wrong.push(
+                "lat",
+                "coordinates_invalid",
+                "lat is -90 to 90, lon is -180 to 180, and 0, 0 is no place",
+            );
             None
         }
         _ => {
@@ -193,7 +252,10 @@ fn check_contact(wrong: &mut Wrong, contact: &Contact) {
         email.len() <= 254
             && !email.chars().any(|c| c.is_whitespace() || c.is_control())
             && email.split_once('@').is_some_and(|(name, host)| {
-                !name.is_empty() && host.contains('.') && !host.starts_with('.') && !host.ends_with('.')
+                !name.is_empty()
+                    && host.contains('.')
+                    && !host.starts_with('.')
+                    && !host.ends_with('.')
             })
     });
     if !email_ok {
@@ -201,12 +263,27 @@ fn check_contact(wrong: &mut Wrong, contact: &Contact) {
     }
     let phone_ok = contact.phone.as_deref().is_none_or(|phone| {
         let digits = phone.bytes().filter(u8::is_ascii_digit).count();
-        (5..=15).contains(&digits) && phone.chars().all(|c| c.is_ascii_digit() || " +-()./".contains(c))
+        (5..=15).contains(&digits)
+            && phone
+                .chars()
+                .all(|c| c.is_ascii_digit() || " +-()./".contains(c))
     });
     if !phone_ok {
-        wrong.push("contact.phone", "contact_invalid", "is not a telephone number");
+        wrong.push(
+            "contact.phone",
+            "contact_invalid",
+            "is not a telephone number",
+        );
     }
-    if contact.name.as_deref().is_some_and(|name| name.chars().count() > 200) {
-        wrong.push("contact.name", "contact_invalid", "has more than 200 characters");
+    if contact
+        .name
+        .as_deref()
+        .is_some_and(|name| name.chars().count() > 200)
+    {
+        wrong.push(
+            "contact.name",
+            "contact_invalid",
+            "has more than 200 characters",
+        );
     }
 }

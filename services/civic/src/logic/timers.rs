@@ -43,7 +43,10 @@ impl Workflow {
             }
             let mut by_tenant: BTreeMap<TenantId, Vec<i64>> = BTreeMap::new();
             for row in due {
-                by_tenant.entry(row.tenant_id).or_default().push(row.issue_id.get());
+                by_tenant
+                    .entry(row.tenant_id)
+                    .or_default()
+                    .push(row.issue_id.get());
             }
             let mut progress = 0;
             for (tenant, issues) in by_tenant {
@@ -70,8 +73,13 @@ impl Workflow {
                         case.breach(now);
                     }
                     let count = cases.iter().filter(|c| c.is_changed()).count();
-                    let changes = Changes { cases, ..Changes::default() };
-                    changes.write(&tx, &self.queue, &self.clock, settings).await?;
+                    let changes = Changes {
+                        cases,
+                        ..Changes::default()
+                    };
+                    changes
+                        .write(&tx, &self.queue, &self.clock, settings)
+                        .await?;
                     metrics::counter!("civic_sla_breached_total").increment(count as u64);
                     Ok::<_, Error>(count)
                 }
@@ -91,15 +99,21 @@ impl Workflow {
         loop {
             let now = self.clock.now();
             let before = now.saturating_sub(RANK_AGE).unwrap_or(now);
-            let issues = Issues(&session).ranked_before(before, after, 2 * CHUNK).await?;
-            let Some(last) = issues.last() else { return Ok(written) };
+            let issues = Issues(&session)
+                .ranked_before(before, after, 2 * CHUNK)
+                .await?;
+            let Some(last) = issues.last() else {
+                return Ok(written);
+            };
             after = last.id;
             let ids = issues.iter().map(|i| i.id.get()).collect();
             let clocks = Slas(&session).list_by_issues(ids).await?;
             let mut clocks: BTreeMap<_, _> = clocks.into_iter().map(|c| (c.issue_id, c)).collect();
             let mut moved = Vec::new();
             for issue in issues {
-                let Some(clock) = clocks.remove(&issue.id) else { continue };
+                let Some(clock) = clocks.remove(&issue.id) else {
+                    continue;
+                };
                 let (id, old, version) = (issue.id, issue.priority, issue.version);
                 let rank = Case::stored(issue, &clock, Vec::new()).rank(&settings, now);
                 if (rank - old).abs() >= RANK_STEP {
@@ -120,11 +134,16 @@ impl Workflow {
         loop {
             let now = self.clock.now();
             let ago = |days: u32| {
-                now.saturating_sub(SignedDuration::from_hours(24 * i64::from(days))).unwrap_or(Timestamp::MIN)
+                now.saturating_sub(SignedDuration::from_hours(24 * i64::from(days)))
+                    .unwrap_or(Timestamp::MIN)
             };
-            let ids = Timers(&session).resolved_before(ago(rules.auto_close_days), CHUNK).await?;
+            let ids = Timers(&session)
+                .resolved_before(ago(rules.auto_close_days), CHUNK)
+                .await?;
             if ids.is_empty() {
-                Timers(&session).archive_closed_before(ago(rules.archive_days), now).await?;
+                Timers(&session)
+                    .archive_closed_before(ago(rules.archive_days), now)
+                    .await?;
                 return Ok(closed);
             }
             let result = session
@@ -137,8 +156,13 @@ impl Workflow {
                             case.change_status(change, &Actor::system(), settings, now)?;
                         }
                         let count = cases.len();
-                        let changes = Changes { cases, ..Changes::default() };
-                        changes.write(&tx, &self.queue, &self.clock, settings).await?;
+                        let changes = Changes {
+                            cases,
+                            ..Changes::default()
+                        };
+                        changes
+                            .write(&tx, &self.queue, &self.clock, settings)
+                            .await?;
                         Ok::<_, Error>(count)
                     }
                 })
@@ -155,7 +179,8 @@ impl Workflow {
 /// Issues with their clocks, for changes that keep them in their cells.
 async fn load_many(tx: &brisk_db::Session, ids: Vec<i64>) -> Result<Vec<Case>, Error> {
     let (issues, slas) = (Issues(tx), Slas(tx));
-    let (issues, clocks) = futures::try_join!(issues.list_by_ids(ids.clone()), slas.list_by_issues(ids))?;
+    let (issues, clocks) =
+        futures::try_join!(issues.list_by_ids(ids.clone()), slas.list_by_issues(ids))?;
     let clocks: BTreeMap<_, _> = clocks.into_iter().map(|c| (c.issue_id, c)).collect();
     Ok(issues
         .into_iter()

@@ -65,7 +65,11 @@ impl Workflow {
         if let Some(Some(area)) = patch.area_id
             && settings.area(area).is_none()
         {
-            return Err(Error::field("area_id", "area_unknown", "is not an area here"));
+            return Err(Error::field(
+                "area_id",
+                "area_unknown",
+                "is not an area here",
+            ));
         }
         let moves = patch.category.is_some() || patch.severity.is_some() || patch.area_id.is_some();
         self.change(session, &settings, id, patch.version, moves, |case, now| {
@@ -112,7 +116,10 @@ impl Workflow {
                 async move {
                     lock::tenant(&tx).await?;
                     let now = self.clock.now();
-                    let row = Reports(&tx).for_relink(report).await?.ok_or(Error::NotFound { what: "report" })?;
+                    let row = Reports(&tx)
+                        .for_relink(report)
+                        .await?
+                        .ok_or(Error::NotFound { what: "report" })?;
                     let from = row.issue_id.ok_or(Error::NotFound { what: "issue" })?;
                     if to == Some(from) {
                         return Ok(from);
@@ -136,26 +143,34 @@ impl Workflow {
                         None => {
                             let area = pending.area_id;
                             let case = Case::open(fresh, &pending, area, actor, settings, now);
-                            changes.candidates.push(crate::store::candidate::NewCandidate {
-                                tenant_id: tx.tenant(),
-                                report_id: report,
-                                issue_id: from,
-                                score: 0.0,
-                                text_sim: 0.0,
-                                geo_sim: None,
-                                time_sim: 0.0,
-                                distance_m: None,
-                                source: "split",
-                                created_at: now,
-                            });
+                            changes
+                                .candidates
+                                .push(crate::store::candidate::NewCandidate {
+                                    tenant_id: tx.tenant(),
+                                    report_id: report,
+                                    issue_id: from,
+                                    score: 0.0,
+                                    text_sim: 0.0,
+                                    geo_sim: None,
+                                    time_sim: 0.0,
+                                    distance_m: None,
+                                    source: "split",
+                                    created_at: now,
+                                });
                             case
                         }
                     };
                     let id = target.issue.id;
                     let area = target.issue.area_id;
-                    changes.links.push(Link { report, issue: id, area });
+                    changes.links.push(Link {
+                        report,
+                        issue: id,
+                        area,
+                    });
                     changes.cases.extend([source, target]);
-                    changes.write(&tx, &self.queue, &self.clock, settings).await?;
+                    changes
+                        .write(&tx, &self.queue, &self.clock, settings)
+                        .await?;
                     Ok(id)
                 }
             })
@@ -180,7 +195,9 @@ impl Workflow {
                     async move {
                         let mut case = load(&tx, id, moves).await?;
                         if version.is_some_and(|v| v != case.issue.version) {
-                            return Err(Error::Stale { current: case.issue.version });
+                            return Err(Error::Stale {
+                                current: case.issue.version,
+                            });
                         }
                         let now = self.clock.now();
                         case.breach(now);
@@ -190,7 +207,9 @@ impl Workflow {
                             after.seal(settings, now);
                         }
                         let row = SlaRow::new(&after.issue, after.sla.clone(), now);
-                        Changes::of(case).write(&tx, &self.queue, &self.clock, settings).await?;
+                        Changes::of(case)
+                            .write(&tx, &self.queue, &self.clock, settings)
+                            .await?;
                         Ok((after.issue, row))
                     }
                 })
@@ -198,7 +217,10 @@ impl Workflow {
             match result {
                 Err(Error::Contended) if attempt < ATTEMPTS && version.is_none() => attempt += 1,
                 Err(Error::Contended) => {
-                    let current = Issues(session).get(id).await?.map_or(0, |issue| issue.version);
+                    let current = Issues(session)
+                        .get(id)
+                        .await?
+                        .map_or(0, |issue| issue.version);
                     return Err(Error::Stale { current });
                 }
                 other => return other,
@@ -211,10 +233,16 @@ impl Workflow {
 pub(crate) async fn load(tx: &Session, id: IssueId, moves: bool) -> Result<Case, Error> {
     let (issues, slas, events) = (Issues(tx), Slas(tx), Events(tx));
     let (issue, clock, reopenings) = futures::try_join!(issues.get(id), slas.get(id), async {
-        if moves { events.reopenings(id).await } else { Ok(Vec::new()) }
+        if moves {
+            events.reopenings(id).await
+        } else {
+            Ok(Vec::new())
+        }
     })?;
     let issue = issue.ok_or(Error::NotFound { what: "issue" })?;
-    let clock = clock.ok_or(brisk_db::Error::NoRow { statement: "civic.sla.get" })?;
+    let clock = clock.ok_or(brisk_db::Error::NoRow {
+        statement: "civic.sla.get",
+    })?;
     Ok(Case::stored(issue, &clock, reopenings))
 }
 
@@ -247,8 +275,11 @@ fn apply(
         });
     }
     if let Some(status) = patch.status {
-        let change =
-            StatusChange { to: status, close_reason: patch.close_reason, hold_reason: patch.hold_reason };
+        let change = StatusChange {
+            to: status,
+            close_reason: patch.close_reason,
+            hold_reason: patch.hold_reason,
+        };
         case.change_status(change, actor, settings, now)?;
     }
     if let Some(note) = &patch.note {

@@ -17,5 +17,8 @@ pub(super) fn actor(scope: &Scope) -> Actor {
         Some(Role::Auditor) => ActorRole::Auditor,
         Some(Role::Reporter) | None => ActorRole::Reporter,
     };
-    Actor { name: caller.subject.clone(), role }
+    Actor {
+        name: caller.subject.clone(),
+        role,
+    }
 }

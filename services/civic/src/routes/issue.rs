@@ -4,8 +4,11 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use brisk_core::{Role, TenantId};
-use brisk_http::{Json, Page, PageLimits, PageQuery, Path, Problem, ProblemBody, Query, RequireRole as _, TenantScope};
 use brisk_http::json_with_etag;
+use brisk_http::{
+    Json, Page, PageLimits, PageQuery, Path, Problem, ProblemBody, Query, RequireRole as _,
+    TenantScope,
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
@@ -200,18 +203,31 @@ async fn get(
     let id = IssueId(id);
     let (issues, slas, all) = (Issues(&session), Slas(&session), Reports(&session));
     // Three independent reads, which travel together.
-    let (issue, sla, reports) =
-        futures::try_join!(issues.get(id), slas.get(id), all.page_of_issue(id, None, REPORTS_SHOWN))
-            .map_err(Error::from)?;
+    let (issue, sla, reports) = futures::try_join!(
+        issues.get(id),
+        slas.get(id),
+        all.page_of_issue(id, None, REPORTS_SHOWN)
+    )
+    .map_err(Error::from)?;
     let issue = issue.ok_or(Error::NotFound { what: "issue" })?;
     let mut body = IssueBody::new(issue, sla, role);
-    body.reports = Some(reports.into_iter().map(|row| ReportBody::new(session.tenant(), row)).collect());
+    body.reports = Some(
+        reports
+            .into_iter()
+            .map(|row| ReportBody::new(session.tenant(), row))
+            .collect(),
+    );
     Ok(json_with_etag(&headers, &body))
 }
 
 /// A field that may be absent, null or a value.
-#[expect(clippy::option_option, reason = "absent and null mean different things in a patch")]
-fn nullable<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<Option<T>>, D::Error> {
+#[expect(
+    clippy::option_option,
+    reason = "absent and null mean different things in a patch"
+)]
+fn nullable<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<Option<T>>, D::Error> {
     Option::<T>::deserialize(from).map(Some)
 }
 
@@ -226,11 +242,17 @@ struct PatchBody {
     category: Option<String>,
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<i64>)]
-    #[expect(clippy::option_option, reason = "absent and null mean different things in a patch")]
+    #[expect(
+        clippy::option_option,
+        reason = "absent and null mean different things in a patch"
+    )]
     area_id: Option<Option<i64>>,
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<String>)]
-    #[expect(clippy::option_option, reason = "absent and null mean different things in a patch")]
+    #[expect(
+        clippy::option_option,
+        reason = "absent and null mean different things in a patch"
+    )]
     assignee: Option<Option<String>>,
     title: Option<String>,
     note: Option<String>,
@@ -246,38 +268,93 @@ impl PatchBody {
     fn check(self, if_match: Option<i64>) -> Result<IssuePatch, FieldErrors> {
         let mut wrong = Vec::new();
         let mut bad = |field: &str, code: &'static str, message: String| {
-            wrong.push(FieldError { field: field.to_owned(), code, message });
+            wrong.push(FieldError {
+                field: field.to_owned(),
+                code,
+                message,
+            });
         };
-        let status = word(self.status.as_deref().map(|s| s.replace("in_progress", "in-progress")), Status::parse);
+        let status = word(
+            self.status
+                .as_deref()
+                .map(|s| s.replace("in_progress", "in-progress")),
+            Status::parse,
+        );
         if let Err(text) = &status {
-            bad("status", "status_unknown", format!("{text:?} is not a status"));
+            bad(
+                "status",
+                "status_unknown",
+                format!("{text:?} is not a status"),
+            );
         }
         let close_reason = word(self.close_reason, CloseReason::parse);
         if let Err(text) = &close_reason {
-            bad("close_reason", "close_reason_unknown", format!("{text:?} is not a reason to close"));
+            bad(
+                "close_reason",
+                "close_reason_unknown",
+                format!("{text:?} is not a reason to close"),
+            );
         }
         let hold_reason = word(self.hold_reason, HoldReason::parse);
         if let Err(text) = &hold_reason {
-            bad("hold_reason", "hold_reason_unknown", format!("{text:?} is not a reason to wait"));
+            bad(
+                "hold_reason",
+                "hold_reason_unknown",
+                format!("{text:?} is not a reason to wait"),
+            );
         }
         let severity = word(self.severity, Severity::parse);
         if let Err(text) = &severity {
-            bad("severity", "severity_unknown", format!("{text:?} is not a severity"));
+            bad(
+                "severity",
+                "severity_unknown",
+                format!("{text:?} is not a severity"),
+            );
         }
         let category = word(self.category, Category::parse);
         if let Err(text) = &category {
-            bad("category", "category_unknown", format!("{text:?} is not a base category"));
+            bad(
+                "category",
+                "category_unknown",
+                format!("{text:?} is not a base category"),
+            );
         }
-        let title = self.title.map(|t| crate::model::text::clean(&t).trim().to_owned());
-        if title.as_ref().is_some_and(|t| t.is_empty() || t.chars().count() > MAX_TITLE) {
-            bad("title", "title_invalid", "has 1 to 255 characters".to_owned());
+        let title = self
+            .title
+            .map(|t| crate::model::text::clean(&t).trim().to_owned());
+        if title
+            .as_ref()
+            .is_some_and(|t| t.is_empty() || t.chars().count() > MAX_TITLE)
+        {
+            bad(
+                "title",
+                "title_invalid",
+                "has 1 to 255 characters".to_owned(),
+            );
         }
-        let assignee = self.assignee.map(|a| a.filter(|name| !name.trim().is_empty()));
-        if assignee.as_ref().is_some_and(|a| a.as_ref().is_some_and(|name| name.chars().count() > MAX_TITLE)) {
-            bad("assignee", "assignee_invalid", "has at most 255 characters".to_owned());
+        let assignee = self
+            .assignee
+            .map(|a| a.filter(|name| !name.trim().is_empty()));
+        if assignee.as_ref().is_some_and(|a| {
+            a.as_ref()
+                .is_some_and(|name| name.chars().count() > MAX_TITLE)
+        }) {
+            bad(
+                "assignee",
+                "assignee_invalid",
+                "has at most 255 characters".to_owned(),
+            );
         }
-        if self.note.as_ref().is_some_and(|n| n.trim().is_empty() || n.chars().count() > MAX_NOTE) {
-            bad("note", "note_invalid", "has 1 to 4,000 characters".to_owned());
+        if self
+            .note
+            .as_ref()
+            .is_some_and(|n| n.trim().is_empty() || n.chars().count() > MAX_NOTE)
+        {
+            bad(
+                "note",
+                "note_invalid",
+                "has 1 to 4,000 characters".to_owned(),
+            );
         }
         let (Ok(status), Ok(close_reason), Ok(hold_reason), Ok(severity), Ok(category)) =
             (status, close_reason, hold_reason, severity, category)
@@ -336,26 +413,35 @@ async fn patch(
     let patch = body.check(if_match(&headers)?).map_err(Error::from)?;
     let actor = actor(&scope);
     let session = state.db.session(scope);
-    let (issue, sla) = state.workflow.patch(&session, IssueId(id), &patch, &actor).await?;
+    let (issue, sla) = state
+        .workflow
+        .patch(&session, IssueId(id), &patch, &actor)
+        .await?;
     let mut response = Json(IssueBody::new(issue, Some(sla), actor.role)).into_response();
     if patch.version.is_none() {
-        let warning = axum::http::HeaderValue::from_static("199 - \"no version given: the last writer wins\"");
-        response.headers_mut().insert(axum::http::header::WARNING, warning);
+        let warning = axum::http::HeaderValue::from_static(
+            "199 - \"no version given: the last writer wins\"",
+        );
+        response
+            .headers_mut()
+            .insert(axum::http::header::WARNING, warning);
     }
     Ok(response)
 }
 
 /// The version in `If-Match`, which is a number here, quoted or not; `*` asks for nothing.
 fn if_match(headers: &HeaderMap) -> Result<Option<i64>, Problem> {
-    let Some(value) = headers.get(axum::http::header::IF_MATCH) else { return Ok(None) };
+    let Some(value) = headers.get(axum::http::header::IF_MATCH) else {
+        return Ok(None);
+    };
     let text = value.to_str().unwrap_or_default().trim();
     if text == "*" {
         return Ok(None);
     }
     let version = text.trim_matches('"').parse();
-    version
-        .map(Some)
-        .map_err(|_not_a_number| Error::field("If-Match", "version_invalid", "is the issue's version").into())
+    version.map(Some).map_err(|_not_a_number| {
+        Error::field("If-Match", "version_invalid", "is the issue's version").into()
+    })
 }
 
 /// One change for many issues.
@@ -407,9 +493,17 @@ async fn bulk(
     let session = state.db.session(scope);
     let mut results = Vec::with_capacity(body.ids.len());
     for id in body.ids {
-        let result = state.workflow.patch(&session, IssueId(id), &patch, &actor).await;
+        let result = state
+            .workflow
+            .patch(&session, IssueId(id), &patch, &actor)
+            .await;
         results.push(match result {
-            Ok(_) => BulkItem { id, ok: true, code: None, detail: None },
+            Ok(_) => BulkItem {
+                id,
+                ok: true,
+                code: None,
+                detail: None,
+            },
             Err(e) if e.class() == brisk_core::Class::Unavailable => return Err(e.into()),
             Err(e) => BulkItem {
                 id,
@@ -463,21 +557,31 @@ async fn events(
 ) -> Result<Json<EventList>, Problem> {
     const LIST: &str = "civic.events";
     scope.require(Role::Agent)?;
-    let Page { limit, cursor, .. } = page.within(PageLimits { max_skip: 0, ..PageLimits::default() })?;
+    let Page { limit, cursor, .. } = page.within(PageLimits {
+        max_skip: 0,
+        ..PageLimits::default()
+    })?;
     let session = state.db.session(scope);
     let id = IssueId(id);
     let after = match cursor {
         None => (Timestamp::MIN, 0),
-        Some(text) => state.cursor.open(session.tenant(), LIST, &id, &text).map_err(Error::from)?,
+        Some(text) => state
+            .cursor
+            .open(session.tenant(), LIST, &id, &text)
+            .map_err(Error::from)?,
     };
     let (issues, history) = (Issues(&session), Events(&session));
-    let (issue, mut rows) =
-        futures::try_join!(issues.get(id), history.page(id, after, i64::from(limit) + 1)).map_err(Error::from)?;
+    let (issue, mut rows) = futures::try_join!(
+        issues.get(id),
+        history.page(id, after, i64::from(limit) + 1)
+    )
+    .map_err(Error::from)?;
     issue.ok_or(Error::NotFound { what: "issue" })?;
     let has_more = rows.len() > usize::try_from(limit).unwrap_or(usize::MAX);
     rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     let last = rows.last().map(|row| (row.at, row.id)).filter(|_| has_more);
-    let next_cursor = last.map(|position| state.cursor.seal(session.tenant(), LIST, &id, &position));
+    let next_cursor =
+        last.map(|position| state.cursor.seal(session.tenant(), LIST, &id, &position));
     let events = rows
         .into_iter()
         .map(|row| EventBody {
@@ -493,7 +597,11 @@ async fn events(
             at: row.at,
         })
         .collect();
-    Ok(Json(EventList { events, has_more, next_cursor }))
+    Ok(Json(EventList {
+        events,
+        has_more,
+        next_cursor,
+    }))
 }
 
 /// A note or an update.
@@ -562,8 +670,14 @@ async fn note(
     }
     let actor = actor(&scope);
     let session = state.db.session(scope);
-    state.workflow.note(&session, IssueId(id), &text, public, &actor).await?;
-    let noted = Json(Noted { id: IssueId(id), message: "noted" });
+    state
+        .workflow
+        .note(&session, IssueId(id), &text, public, &actor)
+        .await?;
+    let noted = Json(Noted {
+        id: IssueId(id),
+        message: "noted",
+    });
     Ok((axum::http::StatusCode::CREATED, noted).into_response())
 }
 
@@ -587,7 +701,13 @@ async fn reopen(
     scope.require(Role::Agent)?;
     let actor = actor(&scope);
     let session = state.db.session(scope);
-    let patch = IssuePatch { status: Some(Status::Open), ..IssuePatch::default() };
-    let (issue, sla) = state.workflow.patch(&session, IssueId(id), &patch, &actor).await?;
+    let patch = IssuePatch {
+        status: Some(Status::Open),
+        ..IssuePatch::default()
+    };
+    let (issue, sla) = state
+        .workflow
+        .patch(&session, IssueId(id), &patch, &actor)
+        .await?;
     Ok(Json(IssueBody::new(issue, Some(sla), actor.role)))
 }

@@ -5,6 +5,7 @@ mod list;
 mod public;
 mod report;
 mod score;
+pub(crate) mod setup;
 
 use actor::actor;
 use utoipa_axum::router::OpenApiRouter;
@@ -13,5 +14,11 @@ use crate::state::CivicState;
 
 /// All routes.
 pub(crate) fn router() -> OpenApiRouter<CivicState> {
-    OpenApiRouter::new().merge(report::router()).merge(issue::router()).merge(list::router()).merge(score::router()).merge(public::router())
+    OpenApiRouter::new()
+        .merge(report::router())
+        .merge(issue::router())
+        .merge(list::router())
+        .merge(score::router())
+        .merge(public::router())
+        .merge(setup::router())
 }

@@ -4,7 +4,9 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use brisk_core::{FieldError, PrincipalKind, Role, Scope, TenantId};
-use brisk_http::{Caller, Json, Path, Problem, ProblemBody, Query, RequireRole as _, TenantScope, json_with_etag};
+use brisk_http::{
+    Caller, Json, Path, Problem, ProblemBody, Query, RequireRole as _, TenantScope, json_with_etag,
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -77,7 +79,11 @@ impl SubmitBody {
             severity: self.severity,
             media: self.media,
             submitted_at: self.submitted_at,
-            contact: self.contact.map(|c| Contact { name: c.name, email: c.email, phone: c.phone }),
+            contact: self.contact.map(|c| Contact {
+                name: c.name,
+                email: c.email,
+                phone: c.phone,
+            }),
             client_ref: self.client_ref.or_else(|| key.map(str::to_owned)),
             public: self.public,
         }
@@ -134,8 +140,15 @@ async fn submit(
     let scope = tenant_of(&state, &caller, body.tenant_id).await?;
     let who = submitter(&scope);
     let submission = body.into_submission(idempotency_key(&headers)?);
-    let accepted = state.intake.submit(&scope, who, channel(&scope), submission).await?;
-    let status = if accepted.repeated { StatusCode::OK } else { StatusCode::CREATED };
+    let accepted = state
+        .intake
+        .submit(&scope, who, channel(&scope), submission)
+        .await?;
+    let status = if accepted.repeated {
+        StatusCode::OK
+    } else {
+        StatusCode::CREATED
+    };
     let location = format!("/civic/v1/reports/{}", accepted.id);
     let mut response = (status, Json(Submitted::from(accepted))).into_response();
     if let Ok(location) = HeaderValue::from_str(&location) {
@@ -212,15 +225,27 @@ async fn submit_batch(
     }
     let mut submissions = Vec::with_capacity(body.reports.len());
     for (i, report) in body.reports.into_iter().enumerate() {
-        if report.tenant_id.is_some_and(|t| TenantId(t) != scope.tenant()) {
+        if report
+            .tenant_id
+            .is_some_and(|t| TenantId(t) != scope.tenant())
+        {
             let field = format!("reports[{i}].tenant_id");
             return Err(Error::field(field, "tenant_mixed", "a batch has one tenant").into());
         }
         submissions.push(report.into_submission(None));
     }
     let who = submitter(&scope);
-    let results =
-        state.intake.submit_many(&scope, who, channel(&scope), submissions, query.atomic, &state.queue).await?;
+    let results = state
+        .intake
+        .submit_many(
+            &scope,
+            who,
+            channel(&scope),
+            submissions,
+            query.atomic,
+            &state.queue,
+        )
+        .await?;
     let results: Vec<_> = results
         .into_iter()
         .enumerate()
@@ -237,12 +262,20 @@ async fn submit_batch(
                 id: None,
                 tracking_code: None,
                 duplicate_of_request: false,
-                errors: wrong.0.into_iter().map(|e| FieldError::new(e.field, e.code, e.message)).collect(),
+                errors: wrong
+                    .0
+                    .into_iter()
+                    .map(|e| FieldError::new(e.field, e.code, e.message))
+                    .collect(),
             },
         })
         .collect();
     let rejected = results.iter().filter(|r| r.id.is_none()).count();
-    Ok(Json(BatchAnswer { accepted: results.len() - rejected, rejected, results }))
+    Ok(Json(BatchAnswer {
+        accepted: results.len() - rejected,
+        rejected,
+        results,
+    }))
 }
 
 /// A report as staff and its owner see it.
@@ -318,9 +351,15 @@ async fn get(
 ) -> Result<Response, Problem> {
     scope.require(Role::Agent)?;
     let session = state.db.session(scope);
-    let row = Reports(&session).get(ReportId(id)).await.map_err(Error::from)?;
+    let row = Reports(&session)
+        .get(ReportId(id))
+        .await
+        .map_err(Error::from)?;
     let row = row.ok_or(Error::NotFound { what: "report" })?;
-    Ok(json_with_etag(&headers, &ReportBody::new(session.tenant(), row)))
+    Ok(json_with_etag(
+        &headers,
+        &ReportBody::new(session.tenant(), row),
+    ))
 }
 
 /// What a moderator decides about a held report.
@@ -356,10 +395,15 @@ async fn moderate(
     let released = match body.status.as_str() {
         "released" => true,
         "rejected" => false,
-        _ => return Err(Error::field("status", "status_unknown", "is released or rejected").into()),
+        _ => {
+            return Err(Error::field("status", "status_unknown", "is released or rejected").into());
+        }
     };
     let session = state.db.session(scope);
-    let row = state.moderation.decide(&session, ReportId(id), released, body.public).await?;
+    let row = state
+        .moderation
+        .decide(&session, ReportId(id), released, body.public)
+        .await?;
     Ok(Json(ReportBody::new(session.tenant(), row)))
 }
 
@@ -406,12 +450,22 @@ async fn relink(
     let to = match (body.issue_id, body.new) {
         (Some(id), false) => Some(IssueId(id)),
         (None, true) => None,
-        _ => return Err(Error::field("issue_id", "target_required", "give either issue_id or new").into()),
+        _ => {
+            return Err(
+                Error::field("issue_id", "target_required", "give either issue_id or new").into(),
+            );
+        }
     };
     let actor = super::actor(&scope);
     let session = state.db.session(scope);
-    let issue_id = state.workflow.relink(&session, ReportId(id), to, &actor).await?;
-    Ok(Json(Relinked { id: ReportId(id), issue_id }))
+    let issue_id = state
+        .workflow
+        .relink(&session, ReportId(id), to, &actor)
+        .await?;
+    Ok(Json(Relinked {
+        id: ReportId(id),
+        issue_id,
+    }))
 }
 
 /// Reports that wait for a moderator.
@@ -434,20 +488,29 @@ async fn held(
     scope.require(Role::Manager)?;
     let session = state.db.session(scope);
     let rows = Reports(&session).held(100).await.map_err(Error::from)?;
-    let reports = rows.into_iter().map(|row| ReportBody::new(session.tenant(), row)).collect();
+    let reports = rows
+        .into_iter()
+        .map(|row| ReportBody::new(session.tenant(), row))
+        .collect();
     Ok(Json(HeldList { reports }))
 }
 
 /// The tenant that a submission is for: the caller's own, or the one that the body names.
-async fn tenant_of(state: &CivicState, caller: &Caller, named: Option<i64>) -> Result<Scope, Problem> {
+async fn tenant_of(
+    state: &CivicState,
+    caller: &Caller,
+    named: Option<i64>,
+) -> Result<Scope, Problem> {
     let own = caller.principal().tenant;
     let named = named.map(TenantId);
     match (own, named) {
-        (Some(own), Some(named)) if own != named => {
-            Err(Problem::forbidden("the field `tenant_id` names another tenant"))
-        }
+        (Some(own), Some(named)) if own != named => Err(Problem::forbidden(
+            "the field `tenant_id` names another tenant",
+        )),
         (Some(own), _) => Ok(caller.scope(own)),
-        (None, None) => Err(Error::field("tenant_id", "tenant_required", "say which tenant it is for").into()),
+        (None, None) => {
+            Err(Error::field("tenant_id", "tenant_required", "say which tenant it is for").into())
+        }
         (None, Some(named)) => match state.settings.of(named).await {
             Ok(_) => Ok(caller.scope(named)),
             Err(Error::NotFound { .. }) => {
@@ -460,8 +523,12 @@ async fn tenant_of(state: &CivicState, caller: &Caller, named: Option<i64>) -> R
 
 fn submitter(scope: &Scope) -> Submitter {
     let caller = scope.principal();
-    let trusted = caller.may(Role::Agent, scope.tenant()) || caller.may(Role::Importer, scope.tenant());
-    Submitter { anonymous: caller.is_anonymous(), trusted }
+    let trusted =
+        caller.may(Role::Agent, scope.tenant()) || caller.may(Role::Importer, scope.tenant());
+    Submitter {
+        anonymous: caller.is_anonymous(),
+        trusted,
+    }
 }
 
 fn channel(scope: &Scope) -> &'static str {
@@ -472,9 +539,15 @@ fn channel(scope: &Scope) -> &'static str {
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
-    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    let Some(value) = headers.get("idempotency-key") else {
+        return Ok(None);
+    };
     let text = value.to_str().map_err(|_not_ascii| {
-        Error::field("Idempotency-Key", "client_ref_invalid", "is 1 to 128 printable ASCII characters")
+        Error::field(
+            "Idempotency-Key",
+            "client_ref_invalid",
+            "is 1 to 128 printable ASCII characters",
+        )
     })?;
     Ok(Some(text))
 }

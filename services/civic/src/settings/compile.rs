@@ -96,9 +96,15 @@ mod tests {
         let own = json!({"classify": {"rules": {"sanitation": {"seagulls": 3}, "critical": {"quicksand": 1}}}});
         let rules = rules_of(&config(&own)).unwrap();
         let class = rules.classify("Seagulls and quicksand at the beach");
-        assert_eq!((class.category, class.severity), (Category::Sanitation, Severity::Critical));
+        assert_eq!(
+            (class.category, class.severity),
+            (Category::Sanitation, Severity::Critical)
+        );
         let bad = json!({"classify": {"rules": {"noise": {"…": 1}}}});
-        assert_eq!(rules_of(&config(&bad)).unwrap_err().0[0].field, "classify.rules");
+        assert_eq!(
+            rules_of(&config(&bad)).unwrap_err().0[0].field,
+            "classify.rules"
+        );
     }
 
     #[test]
@@ -114,7 +120,10 @@ mod tests {
         );
         for (bad, field) in [
             (json!({"dedup": {"review": 0}}), "dedup.review"),
-            (json!({"dedup": {"radius_m": {"noise": 1001}}}), "dedup.radius_m"),
+            (
+                json!({"dedup": {"radius_m": {"noise": 1001}}}),
+                "dedup.radius_m",
+            ),
         ] {
             let errors = tuning_of(TenantKind::City, &config(&bad)).unwrap_err();
             assert_eq!(errors.0[0].field, field);

@@ -8,4 +8,4 @@ mod tests;
 
 pub(crate) use cache::Settings;
 pub(crate) use compile::{rules_of, tuning_of};
-pub(crate) use tenant::{Area, ServiceCategory, TenantSettings, kind_of};
+pub(crate) use tenant::{TenantSettings, kind_of};

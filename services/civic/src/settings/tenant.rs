@@ -81,8 +81,13 @@ impl TenantSettings {
         tenant: Arc<Tenant>,
         previous: Option<&Self>,
     ) -> Result<Self, Error> {
-        let (configs, clocks, promises, zones, services) =
-            (TenantConfigs(session), Calendars(session), Policies(session), Areas(session), Categories(session));
+        let (configs, clocks, promises, zones, services) = (
+            TenantConfigs(session),
+            Calendars(session),
+            Policies(session),
+            Areas(session),
+            Categories(session),
+        );
         let (config, calendars, policies, areas, categories) = try_join!(
             configs.get(),
             clocks.list(),
@@ -210,7 +215,12 @@ fn area(row: AreaRow) -> Result<Area, Error> {
 }
 
 fn by_extent(areas: &[Area]) -> Vec<usize> {
-    let extent = |i: &usize| areas[*i].boundary.as_ref().map_or(0.0, |b| b.bounds().extent());
+    let extent = |i: &usize| {
+        areas[*i]
+            .boundary
+            .as_ref()
+            .map_or(0.0, |b| b.bounds().extent())
+    };
     let mut bounded: Vec<usize> = (0..areas.len())
         .filter(|i| areas[*i].boundary.is_some())
         .collect();

@@ -2,7 +2,10 @@
 
 use brisk_db::Declared;
 
-use super::{area, bench, calendar, candidate, category, event, figures, issue, lock, public, recount, report, reporter, rollup, score, sla, sla_policy, tenant_config, timer};
+use super::{
+    area, bench, calendar, candidate, category, event, figures, import, issue, lock, public,
+    recount, report, reporter, rollup, score, sla, sla_policy, tenant_config, timer,
+};
 
 /// Which rows of a list: those with a key above `after`, without the first `skip` of them, at most `limit`.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +25,7 @@ pub(crate) fn statements() -> Vec<&'static dyn Declared> {
         category::STATEMENTS,
         event::STATEMENTS,
         figures::STATEMENTS,
+        import::STATEMENTS,
         issue::STATEMENTS,
         lock::STATEMENTS,
         public::STATEMENTS,

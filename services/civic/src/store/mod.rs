@@ -7,6 +7,7 @@ pub(crate) mod category;
 mod columns;
 pub(crate) mod event;
 pub(crate) mod figures;
+pub(crate) mod import;
 pub(crate) mod issue;
 mod list;
 pub(crate) mod listing;
@@ -21,7 +22,5 @@ pub(crate) mod sla;
 pub(crate) mod sla_policy;
 pub(crate) mod tenant_config;
 pub(crate) mod timer;
-#[cfg(test)]
-mod tests;
 
 pub(crate) use list::{Slice, statements};

@@ -245,7 +245,10 @@ impl Reports<'_> {
         }
     }
 
-    pub(crate) async fn for_relink(&self, id: ReportId) -> Result<Option<RelinkRow>, brisk_db::Error> {
+    pub(crate) async fn for_relink(
+        &self,
+        id: ReportId,
+    ) -> Result<Option<RelinkRow>, brisk_db::Error> {
         self.0.run(&FOR_RELINK, (self.0.tenant(), id)).await
     }
 

@@ -26,6 +26,8 @@ impl Reporters<'_> {
         contact_enc: Vec<u8>,
         now: Timestamp,
     ) -> Result<i64, brisk_db::Error> {
-        self.0.run(&SEEN, (self.0.tenant(), contact_hash, contact_enc, now)).await
+        self.0
+            .run(&SEEN, (self.0.tenant(), contact_hash, contact_enc, now))
+            .await
     }
 }

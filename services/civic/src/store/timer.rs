@@ -24,8 +24,14 @@ statements! {
 pub(crate) struct Timers<'a>(pub(crate) &'a Session);
 
 impl Timers<'_> {
-    pub(crate) async fn resolved_before(&self, before: Timestamp, limit: i64) -> Result<Vec<i64>, brisk_db::Error> {
-        self.0.run(&RESOLVED_BEFORE, (self.0.tenant(), before, limit)).await
+    pub(crate) async fn resolved_before(
+        &self,
+        before: Timestamp,
+        limit: i64,
+    ) -> Result<Vec<i64>, brisk_db::Error> {
+        self.0
+            .run(&RESOLVED_BEFORE, (self.0.tenant(), before, limit))
+            .await
     }
 
     pub(crate) async fn archive_closed_before(

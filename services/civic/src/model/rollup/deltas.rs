@@ -5,6 +5,7 @@
 //! merge and its undoing, a move between cells or a creation moved to an earlier day need no rule of their own.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -107,10 +108,9 @@ impl Deltas {
         for (facts, sign) in [(before, -1), (after, 1)] {
             if let Some(facts) = facts {
                 let day = local_day(zone, facts.submitted_at);
-                self.day(day, facts.cell).reports += sign;
+                self.on_day(day, facts.cell, |d| d.reports += sign);
             }
         }
-        self.prune();
     }
 
     /// An issue was opened (`before` is `None`), changed in any way, or was deleted (`after` is `None`).
@@ -125,51 +125,49 @@ impl Deltas {
                 self.count_issue(zone, facts, sign);
             }
         }
-        self.prune();
     }
 
     /// Adds all of another sum.
     pub fn merge(&mut self, other: &Self) {
         for ((day, cell), delta) in &other.days {
-            self.day(*day, *cell).merge(delta, 1);
+            self.on_day(*day, *cell, |d| d.merge(delta, 1));
         }
-        for (key, n) in &other.counters {
-            *self.counters.entry(*key).or_default() += n;
+        for ((cell, status), n) in &other.counters {
+            self.add(*cell, *status, *n);
         }
-        self.prune();
     }
 
-    /// Counts an issue, for a recount of many: cells that come to zero stay until [`Deltas::less`] removes them.
+    /// Counts an issue, for a recount of many.
     pub fn count(&mut self, zone: &TimeZone, facts: &IssueFacts) {
         self.count_issue(zone, facts, 1);
     }
 
     /// Counts a report, likewise.
     pub fn count_report(&mut self, zone: &TimeZone, facts: &ReportFacts) {
-        self.day(local_day(zone, facts.submitted_at), facts.cell)
-            .reports += 1;
+        self.on_day(local_day(zone, facts.submitted_at), facts.cell, |d| {
+            d.reports += 1
+        });
     }
 
     /// Adds one row of the daily figures.
     pub fn add_day(&mut self, row: &DayRow) {
-        self.day(row.day, row.cell).merge(&row.delta, 1);
+        self.on_day(row.day, row.cell, |d| d.merge(&row.delta, 1));
     }
 
     /// Adds one row of the present numbers.
     pub fn add_counter(&mut self, row: &CounterRow) {
-        *self.counters.entry((row.cell, row.status)).or_default() += row.n;
+        self.add(row.cell, row.status, row.n);
     }
 
     /// What has to be added to `other` to get this sum.
     #[must_use]
     pub fn less(mut self, other: &Self) -> Self {
         for ((day, cell), delta) in &other.days {
-            self.day(*day, *cell).merge(delta, -1);
+            self.on_day(*day, *cell, |d| d.merge(delta, -1));
         }
-        for (key, n) in &other.counters {
-            *self.counters.entry(*key).or_default() -= n;
+        for ((cell, status), n) in &other.counters {
+            self.add(*cell, *status, -n);
         }
-        self.prune();
         self
     }
 
@@ -197,9 +195,9 @@ impl Deltas {
     }
 
     fn count_issue(&mut self, zone: &TimeZone, facts: &IssueFacts, sign: i64) {
-        *self.counters.entry((facts.cell, facts.status)).or_default() += sign;
+        self.add(facts.cell, facts.status, sign);
         let mut on = |at: Timestamp, count: &dyn Fn(&mut DayDelta)| {
-            count(self.day(local_day(zone, at), facts.cell));
+            self.on_day(local_day(zone, at), facts.cell, count);
         };
         on(facts.created_at, &|d| d.opened += sign);
         for at in &facts.reopened_at {
@@ -244,13 +242,38 @@ impl Deltas {
         }
     }
 
-    fn day(&mut self, day: Date, cell: Cell) -> &mut DayDelta {
-        self.days.entry((day, cell)).or_default()
+    /// Changes one day of a cell. What became zero goes at once, so that a sum of many events costs no sweep for each.
+    fn on_day(&mut self, day: Date, cell: Cell, change: impl FnOnce(&mut DayDelta)) {
+        match self.days.entry((day, cell)) {
+            Entry::Vacant(free) => {
+                let mut delta = DayDelta::default();
+                change(&mut delta);
+                if !delta.is_zero() {
+                    free.insert(delta);
+                }
+            }
+            Entry::Occupied(mut taken) => {
+                change(taken.get_mut());
+                if taken.get().is_zero() {
+                    taken.remove();
+                }
+            }
+        }
     }
 
-    fn prune(&mut self) {
-        self.days.retain(|_, delta| !delta.is_zero());
-        self.counters.retain(|_, n| *n != 0);
+    fn add(&mut self, cell: Cell, status: Status, n: i64) {
+        match self.counters.entry((cell, status)) {
+            Entry::Vacant(free) if n != 0 => {
+                free.insert(n);
+            }
+            Entry::Vacant(_) => {}
+            Entry::Occupied(mut taken) => {
+                *taken.get_mut() += n;
+                if *taken.get() == 0 {
+                    taken.remove();
+                }
+            }
+        }
     }
 }
 
@@ -283,12 +306,11 @@ impl From<Rows> for Deltas {
     fn from(rows: Rows) -> Self {
         let mut deltas = Self::default();
         for row in rows.days {
-            deltas.day(row.day, row.cell).merge(&row.delta, 1);
+            deltas.on_day(row.day, row.cell, |d| d.merge(&row.delta, 1));
         }
         for row in rows.counters {
-            *deltas.counters.entry((row.cell, row.status)).or_default() += row.n;
+            deltas.add(row.cell, row.status, row.n);
         }
-        deltas.prune();
         deltas
     }
 }

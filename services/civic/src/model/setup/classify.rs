@@ -109,7 +109,11 @@ mod tests {
             ),
         ] {
             let errors = ClassifyRequest::read(&body).unwrap_err();
-            let found: Vec<_> = errors.0.iter().map(|e| (e.field.as_str(), e.code)).collect();
+            let found: Vec<_> = errors
+                .0
+                .iter()
+                .map(|e| (e.field.as_str(), e.code))
+                .collect();
             assert_eq!(found, expected);
         }
     }

@@ -1,0 +1,9 @@
+//! The program as people use it: its first start, its commands beside a running server, its end.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should say where"
+)]
+
+mod commands;
+mod program;
+mod serve;

@@ -1,0 +1,99 @@
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::time::Duration;
+
+/// How long a test waits for what should take milliseconds.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// `brisk` in `folder`, with nothing of this process's settings.
+pub(crate) fn brisk(folder: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_brisk"));
+    command.args(args).current_dir(folder).stdin(Stdio::null());
+    for (name, _) in std::env::vars() {
+        if name.starts_with("BRISK_")
+            || matches!(&*name, "DATABASE_URL" | "REDIS_URL" | "LOG_LEVEL")
+        {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// Runs a command to its end.
+pub(crate) fn run(folder: &Path, args: &[&str]) -> Output {
+    brisk(folder, args).output().unwrap()
+}
+
+/// What a command that must succeed wrote.
+pub(crate) fn out(folder: &Path, args: &[&str]) -> String {
+    let output = run(folder, args);
+    assert!(output.status.success(), "{args:?}: {output:?}");
+    String::from_utf8(output.stdout)
+        .unwrap()
+        .trim_end()
+        .to_owned()
+}
+
+/// A server in a folder; killed when dropped.
+pub(crate) struct Server {
+    child: Child,
+    lines: BufReader<ChildStdout>,
+    /// `host:port`.
+    pub(crate) address: String,
+}
+
+impl Server {
+    /// Starts on a free port and waits for the line that says where it is ready.
+    pub(crate) fn start(folder: &Path, args: &[&str]) -> Self {
+        let all = [&["serve", "--listen", "127.0.0.1:0"], args].concat();
+        let mut child = brisk(folder, &all)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap());
+        let mut first = String::new();
+        lines.read_line(&mut first).unwrap();
+        let address = first
+            .trim_end()
+            .strip_prefix("Brisk is ready: http://")
+            .unwrap();
+        Self {
+            address: address.to_owned(),
+            child,
+            lines,
+        }
+    }
+
+    /// Status and everything else of one answer.
+    pub(crate) fn get(&self, path: &str, headers: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let request =
+            format!("GET {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n{headers}\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        let status = text.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, text)
+    }
+
+    /// Sends SIGTERM; answers the exit status and what else it had written.
+    pub(crate) fn terminate(mut self) -> (Option<i32>, String) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").arg(&pid).status().unwrap().success());
+        let mut rest = String::new();
+        self.lines.read_to_string(&mut rest).unwrap();
+        (self.child.wait().unwrap().code(), rest)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Ended by itself, or by this.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
