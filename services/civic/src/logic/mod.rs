@@ -1,4 +1,5 @@
 //! Use cases over stores, settings and the clock.
+pub(crate) mod analytics;
 pub(crate) mod api_key;
 pub(crate) mod area;
 pub(crate) mod calendar;
@@ -17,6 +18,8 @@ pub(crate) mod moderation;
 pub(crate) mod nearby;
 pub(crate) mod policy;
 pub(crate) mod public;
+#[cfg(test)]
+mod read_tests;
 pub(crate) mod reconcile;
 pub(crate) mod score_job;
 pub(crate) mod scores;

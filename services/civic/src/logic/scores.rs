@@ -140,7 +140,7 @@ async fn write(
     }
     for row in &hist {
         let bucket = usize::try_from(row.bucket).unwrap_or_default();
-        let mut add = |to: &mut Banded| {
+        let add = |to: &mut Banded| {
             if let Some(n) = to[slot(row.band)].res_hist.0.get_mut(bucket) {
                 *n += row.n;
             }

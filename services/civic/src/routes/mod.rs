@@ -1,7 +1,10 @@
 //! The HTTP side of the service, one file for each resource.
 mod actor;
 mod issue;
+mod list;
+mod public;
 mod report;
+mod score;
 pub(crate) mod setup;
 
 use actor::actor;
@@ -14,5 +17,8 @@ pub(crate) fn router() -> OpenApiRouter<CivicState> {
     OpenApiRouter::new()
         .merge(report::router())
         .merge(issue::router())
+        .merge(list::router())
+        .merge(score::router())
+        .merge(public::router())
         .merge(setup::router())
 }
