@@ -2,10 +2,7 @@
 //!
 //! `cargo run --release -p brisk-civic --example import_speed -- FILE... [--database URL] [--chunk ROWS]`. The database
 //! must be empty; without one a private PostgreSQL with full durability and a SQLite file are used in turn.
-#![expect(
-    clippy::print_stdout,
-    reason = "an example prints what it measured"
-)]
+#![expect(clippy::print_stdout, reason = "an example prints what it measured")]
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -100,7 +97,10 @@ async fn one(
         .run(&session, setup, &options, File::open(file)?, |_| {})
         .await?;
     let seconds = began.elapsed().as_secs_f64();
-    #[expect(clippy::cast_precision_loss, reason = "counts of rows stay far below 2^53")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "counts of rows stay far below 2^53"
+    )]
     let rate = report.read as f64 / seconds;
     println!(
         "{name}{}: {} read {} = created {} + skipped {} + failed {}; verdicts {} of {}; {seconds:.2} s, {rate:.0} rows/s",

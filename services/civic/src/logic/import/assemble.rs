@@ -10,7 +10,6 @@ use super::prepare::{CHANNEL, Prepared};
 use super::read::Chunk;
 use super::setup::ImportSetup;
 use crate::ids::{IdBlocks, IssueId, ReportId};
-use crate::import::Checkpoint;
 use crate::model::rollup::Deltas;
 use crate::store::report::Reports;
 use crate::store::rollup;
@@ -48,7 +47,6 @@ pub(super) struct Assembled {
     pub(super) chunk: Arc<Chunk>,
     pub(super) batch: Batch,
     pub(super) tally: Tally,
-    pub(super) checkpoint: Checkpoint,
 }
 
 /// Puts chunks together, one after the other.
@@ -106,10 +104,7 @@ impl Assembler {
     }
 
     /// The same chunk once more, after somebody else brought in one of its ids.
-    pub(super) async fn again(
-        &self,
-        assembled: Arc<Chunk>,
-    ) -> Result<Assembled, ImportError> {
+    pub(super) async fn again(&self, assembled: Arc<Chunk>) -> Result<Assembled, ImportError> {
         let known = self.known(&assembled).await?;
         let mut seen = HashSet::new();
         let new = fresh(&assembled.rows, &mut seen, |id| known.contains(id));
@@ -141,11 +136,7 @@ impl Assembler {
         (new, seen.into_iter().map(str::to_owned).collect())
     }
 
-    async fn assemble(
-        &self,
-        chunk: Arc<Chunk>,
-        new: Vec<usize>,
-    ) -> Result<Assembled, ImportError> {
+    async fn assemble(&self, chunk: Arc<Chunk>, new: Vec<usize>) -> Result<Assembled, ImportError> {
         let fail = |e| ImportError::Database("reserve ids", e);
         let (reports, issues) = if self.import.is_none() || new.is_empty() {
             (Vec::new(), Vec::new())
@@ -164,7 +155,6 @@ impl Assembler {
                 rollup::add(&mut batch, tenant, &deltas(&chunk, &new, &setup));
             }
             Assembled {
-                checkpoint: chunk.checkpoint,
                 chunk,
                 batch,
                 tally,

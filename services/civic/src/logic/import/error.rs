@@ -20,7 +20,9 @@ pub enum ImportError {
     #[error("import {0} does not exist in this tenant")]
     NotFound(i64),
     /// The import is over.
-    #[error("import {id} is {status}; only one that stopped can go on, and only one under way can be cancelled")]
+    #[error(
+        "import {id} is {status}; only one that stopped can go on, and only one under way can be cancelled"
+    )]
     Over {
         /// The import.
         id: i64,
