@@ -8,6 +8,7 @@ mod error;
 mod options;
 mod prepare;
 mod read;
+mod refusals;
 mod run;
 mod setup;
 
@@ -16,5 +17,6 @@ pub(crate) use options::StoredOptions;
 pub use options::{
     Classify, ImportOptions, ImportReport, ImportStatus, Mode, Progress, RefusedRow,
 };
+pub(crate) use refusals::Refusals;
 pub use run::Importer;
 pub use setup::ImportSetup;
