@@ -1,9 +1,11 @@
 //! Incident reports, issues, service levels and accountability dashboards.
+mod demo;
 mod error;
 mod ids;
 pub mod import;
 mod logic;
 pub mod model;
+pub mod publication;
 mod routes;
 mod service;
 mod settings;

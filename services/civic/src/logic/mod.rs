@@ -18,6 +18,7 @@ pub(crate) mod nearby;
 pub(crate) mod policy;
 pub(crate) mod public;
 pub(crate) mod reconcile;
+pub(crate) mod score_job;
 pub(crate) mod scores;
 mod setup;
 pub(crate) mod submission;
