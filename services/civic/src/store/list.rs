@@ -4,7 +4,7 @@ use brisk_db::Declared;
 
 use super::{
     area, bench, calendar, candidate, category, event, figures, import, issue, lock, public,
-    recount, report, reporter, rollup, score, sla, sla_policy, tenant_config, timer,
+    recount, report, reporter, score, sla, sla_policy, tenant_config, timer,
 };
 
 /// Which rows of a list: those with a key above `after`, without the first `skip` of them, at most `limit`.
@@ -32,7 +32,6 @@ pub(crate) fn statements() -> Vec<&'static dyn Declared> {
         recount::STATEMENTS,
         report::STATEMENTS,
         reporter::STATEMENTS,
-        rollup::STATEMENTS,
         score::STATEMENTS,
         sla::STATEMENTS,
         sla_policy::STATEMENTS,

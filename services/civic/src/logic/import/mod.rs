@@ -11,6 +11,8 @@ mod read;
 mod refusals;
 mod run;
 mod setup;
+#[cfg(test)]
+mod tests;
 
 pub use error::ImportError;
 pub(crate) use options::StoredOptions;

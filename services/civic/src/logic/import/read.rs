@@ -177,8 +177,6 @@ impl Job {
         let mut broken = None;
         let start = taken.checkpoint.offset;
         let chunk_rows = u64::try_from(self.chunk_rows).unwrap_or(u64::MAX);
-        while taken.read < chunk_rows && taken.checkpoint.offset - start < CHUNK_BYTES as u64 {
-            match reader.next_row() {
         while taken.read < chunk_rows && taken.checkpoint.offset - start < CHUNK_BYTES {
             let refused = match reader.next_row() {
                 Ok(None) => break,
