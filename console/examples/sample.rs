@@ -102,9 +102,9 @@ fn full(now: Timestamp) -> CityView {
             }
         })
         .collect();
-    let category = |name: &str, reports| Category {
+    let category = |name: &str, open| Category {
         name: name.to_owned(),
-        reports,
+        open,
     };
     CityView {
         city: boston(),
@@ -112,7 +112,7 @@ fn full(now: Timestamp) -> CityView {
         period: "Last 30 days".to_owned(),
         counts: Counts {
             open: 1_284,
-            in_progress: 342,
+            overdue: 97,
             reported: 1_931,
             resolved: 1_702,
         },
@@ -123,7 +123,7 @@ fn full(now: Timestamp) -> CityView {
             average_hours: 18.5,
         }),
         days,
-        trend: Some(Trend::Stable),
+        trend: Trend::Stable,
         categories: vec![
             category("infrastructure", 512),
             category("sanitation", 331),
@@ -138,7 +138,7 @@ fn full(now: Timestamp) -> CityView {
             .map(
                 |(i, (title, category, severity, status, area, reports, minutes))| PublicIssue {
                     id: 48_213 - i64::try_from(i).unwrap_or(0) * 3,
-                    title: Some((*title).to_owned()),
+                    title: (*title).to_owned(),
                     category: (*category).to_owned(),
                     severity: (*severity).to_owned(),
                     status: (*status).to_owned(),

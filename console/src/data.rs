@@ -72,9 +72,9 @@ pub struct CityView {
     pub compliance: Option<Compliance>,
     /// One entry for each day of the period, oldest first.
     pub days: Vec<Day>,
-    /// How reports move against the period before, where that is known.
-    pub trend: Option<Trend>,
-    /// Reports of the period by category, in any order; small ones may be merged.
+    /// How reports move against the period before.
+    pub trend: Trend,
+    /// Open issues by category, largest first; small ones may be merged.
     pub categories: Vec<Category>,
     /// The newest public issues, newest first.
     pub newest: Vec<PublicIssue>,
@@ -87,8 +87,8 @@ pub struct CityView {
 pub struct Counts {
     /// Neither resolved nor closed, whatever the age.
     pub open: u64,
-    /// Of these, how many somebody works on right now.
-    pub in_progress: u64,
+    /// Open and past the promised time.
+    pub overdue: u64,
     /// Reports received in the period.
     pub reported: u64,
     /// Issues resolved in the period.
@@ -145,13 +145,13 @@ pub enum Trend {
     Decreasing,
 }
 
-/// Reports of one category.
+/// Open issues of one category.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Category {
     /// The category, as a word of the API or a name.
     pub name: String,
-    /// Reports in it.
-    pub reports: u64,
+    /// Open issues in it.
+    pub open: u64,
 }
 
 /// One issue, as the public may see it.
@@ -159,8 +159,8 @@ pub struct Category {
 pub struct PublicIssue {
     /// Its number.
     pub id: i64,
-    /// Its title; its category stands in where the place shows no texts.
-    pub title: Option<String>,
+    /// Its title.
+    pub title: String,
     /// Its category.
     pub category: String,
     /// `low`, `medium`, `high` or `critical`.

@@ -1,7 +1,5 @@
 //! What the templates print: every value already in the words of the page.
 
-use std::borrow::Cow;
-
 use askama::Template;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -23,16 +21,23 @@ pub(crate) struct DashboardPage<'a> {
     period: &'a str,
     zone: String,
     open: String,
-    in_progress: (String, String),
+    overdue: Overdue,
     reported: String,
     resolved: String,
-    trend: Option<(&'static str, &'static str)>,
+    trend: (&'static str, &'static str),
     promise: Option<Promise>,
     chart: Option<Chart>,
     categories: Vec<Slice>,
     issues: Vec<Item<'a>>,
     taken: Moment,
     cost: Footer,
+}
+
+#[derive(Debug)]
+struct Overdue {
+    count: String,
+    share: String,
+    none: bool,
 }
 
 #[derive(Debug)]
@@ -49,7 +54,7 @@ struct Promise {
 #[derive(Debug)]
 struct Slice {
     name: String,
-    reports: String,
+    open: String,
     share: String,
     /// Width of the bar, of 100; the largest category fills it.
     width: String,
@@ -58,7 +63,7 @@ struct Slice {
 #[derive(Debug)]
 struct Item<'a> {
     id: i64,
-    title: Cow<'a, str>,
+    title: &'a str,
     category: String,
     area: Option<&'a str>,
     severity: String,
@@ -120,17 +125,18 @@ impl<'a> DashboardPage<'a> {
             period: &view.period,
             zone: zone.iana_name().unwrap_or("UTC").replace('_', " "),
             open: count(counts.open),
-            in_progress: (
-                count(counts.in_progress),
-                percent(share(counts.in_progress, counts.open)),
-            ),
+            overdue: Overdue {
+                count: count(counts.overdue),
+                share: percent(share(counts.overdue, counts.open)),
+                none: counts.overdue == 0,
+            },
             reported: count(counts.reported),
             resolved: count(counts.resolved),
-            trend: view.trend.map(|trend| match trend {
+            trend: match view.trend {
                 Trend::Increasing => ("↗", "more than before"),
                 Trend::Stable => ("→", "about as before"),
                 Trend::Decreasing => ("↘", "fewer than before"),
-            }),
+            },
             promise: view.compliance.map(|c| {
                 let (letter, tone) = match c.grade {
                     Grade::A => ('A', "good"),
@@ -162,17 +168,15 @@ impl<'a> DashboardPage<'a> {
 }
 
 fn slices(view: &CityView) -> Vec<Slice> {
-    let mut categories: Vec<_> = view.categories.iter().collect();
-    categories.sort_by_key(|c| std::cmp::Reverse(c.reports));
-    let all = categories.iter().map(|c| c.reports).sum();
-    let most = categories.first().map_or(0, |c| c.reports);
-    categories
+    let all = view.categories.iter().map(|c| c.open).sum();
+    let most = view.categories.iter().map(|c| c.open).max().unwrap_or(0);
+    view.categories
         .iter()
         .map(|c| Slice {
             name: label(&c.name),
-            reports: count(c.reports),
-            share: percent(share(c.reports, all)),
-            width: format!("{:.1}", share(c.reports, most) * 100.0),
+            open: count(c.open),
+            share: percent(share(c.open, all)),
+            width: format!("{:.1}", share(c.open, most) * 100.0),
         })
         .collect()
 }
@@ -180,10 +184,7 @@ fn slices(view: &CityView) -> Vec<Slice> {
 fn item<'a>(issue: &'a PublicIssue, now: Timestamp, zone: &TimeZone) -> Item<'a> {
     Item {
         id: issue.id,
-        title: match &issue.title {
-            Some(title) => Cow::Borrowed(title.as_str()),
-            None => Cow::Owned(label(&issue.category)),
-        },
+        title: &issue.title,
         category: label(&issue.category),
         area: issue.area.as_deref(),
         severity: label(&issue.severity),
