@@ -14,9 +14,9 @@ use brisk_core::{Failure as _, Scope, TenantId};
 use serde_json::json;
 
 use self::cast::{CAST, Place};
+use crate::logic::Setup;
 use crate::logic::import::{ImportOptions, ImportSetup, Importer};
 use crate::logic::intake::Submitter;
-use crate::logic::Setup;
 use crate::logic::submission::Submission;
 use crate::logic::{area, calendar, policy, scores};
 use crate::state::CivicState;

@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use brisk_core::{FieldError, Role, TenantId};
-use brisk_http::{
-    Caller, Json, Path, Problem, ProblemBody, Query, RequireRole as _, TenantScope,
-};
+use brisk_http::{Caller, Json, Path, Problem, ProblemBody, Query, RequireRole as _, TenantScope};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
