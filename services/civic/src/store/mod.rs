@@ -22,5 +22,7 @@ pub(crate) mod sla;
 pub(crate) mod sla_policy;
 pub(crate) mod tenant_config;
 pub(crate) mod timer;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use list::{Slice, statements};
