@@ -1,4 +1,5 @@
 //! Incident reports, issues, service levels and accountability dashboards.
+mod commands;
 mod demo;
 mod error;
 mod ids;

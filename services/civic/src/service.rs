@@ -1,5 +1,6 @@
 //! The service as one value: what the kit has to know of it.
 
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ use crate::logic::timers::LOOK_AT_LEAST;
 use crate::logic::workflow::Workflow;
 use crate::settings::Settings;
 use crate::state::{CivicState, Parts};
-use crate::{MIGRATIONS, demo, routes, store};
+use crate::{MIGRATIONS, commands, demo, routes, store};
 
 /// How often ranks are computed anew and old issues closed.
 const SWEEP_PERIOD: Duration = Duration::from_mins(5);
@@ -103,6 +104,19 @@ impl Service for Civic {
                 ..RouteRule::default()
             })
             .on_shutdown(move || async move { closing.intake.close().await }))
+    }
+
+    fn command(&self) -> Option<brisk::clap::Command> {
+        Some(commands::command())
+    }
+
+    async fn run_command(
+        &self,
+        kit: &Kit,
+        _: CivicSettings,
+        matches: &brisk::clap::ArgMatches,
+    ) -> Result<ExitCode, BoxError> {
+        commands::run(kit, matches).await
     }
 
     async fn demo(&self, kit: &Kit) -> Result<(), BoxError> {

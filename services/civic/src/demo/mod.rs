@@ -42,12 +42,13 @@ pub(crate) async fn make(kit: &Kit, state: &CivicState) -> Result<(), BoxError> 
                 |_| {},
             )
             .await?;
-        for text in script::today(place) {
+        for text in script::today(place, state.clock.now()) {
             let submission = Submission {
                 description: text.description,
                 location: Some(text.location),
                 lat: Some(text.lat),
                 lon: Some(text.lon),
+                submitted_at: Some(text.at),
                 ..Submission::default()
             };
             let who = Submitter {

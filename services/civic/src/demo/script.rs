@@ -61,6 +61,7 @@ pub(super) struct Text {
     pub(super) location: String,
     pub(super) lat: f64,
     pub(super) lon: f64,
+    pub(super) at: Timestamp,
 }
 
 /// The past as an import file: a JSON object on each line.
@@ -85,8 +86,8 @@ pub(super) fn past(place: &Place, now: Timestamp) -> String {
         let row = json!({
             "external_id": format!("demo-{i}"),
             "submitted_at": opened,
-            "due_at": ago(now, age) + SignedDuration::from_hours(hours(promised)),
-            "resolved_at": done.then(|| ago(now, age) + SignedDuration::from_hours(hours(took))),
+            "due_at": ago(now, age) + SignedDuration::from_hours(whole(promised)),
+            "resolved_at": done.then(|| ago(now, age) + SignedDuration::from_hours(whole(took))),
             "category": scene.category,
             "description": dice.pick(scene.texts).replace('@', spot),
             "status": if done { "closed" } else if dice.below(3) == 0 { "in-progress" } else { "open" },
@@ -101,7 +102,7 @@ pub(super) fn past(place: &Place, now: Timestamp) -> String {
 }
 
 /// Today's reports; every third repeats the one before it in other words, from nearly the same place.
-pub(super) fn today(place: &Place) -> Vec<Text> {
+pub(super) fn today(place: &Place, now: Timestamp) -> Vec<Text> {
     let mut dice = Dice(seed(place) ^ 0x70_0da7);
     let mut texts: Vec<Text> = Vec::new();
     for i in 0..place.today {
@@ -109,17 +110,23 @@ pub(super) fn today(place: &Place) -> Vec<Text> {
             && let Some(last) = texts.last()
         {
             let description = format!("Still not fixed: {}", last.description);
+            let at = last.at + SignedDuration::from_mins(whole(20 + dice.below(60)));
             let again = Text {
                 description,
                 location: last.location.clone(),
                 lat: last.lat,
                 lon: last.lon,
+                at,
             };
             texts.push(again);
             continue;
         }
         let spot = *dice.pick(place.spots);
-        let description = dice.scene(place).texts[0].replace('@', spot);
+        let scene = dice.scene(place);
+        let description = dice.pick(scene.texts).replace('@', spot);
+        // The last day and a half, one after the other.
+        let minutes = 36 * 60 / u64::from(place.today).max(1) * u64::from(place.today - i) + 90;
+        let at = now - SignedDuration::from_mins(whole(minutes));
         let (lat, lon) = (
             place.lat + place.spread * dice.offset(),
             place.lon + place.spread * dice.offset(),
@@ -129,6 +136,7 @@ pub(super) fn today(place: &Place) -> Vec<Text> {
             location: location(&mut dice, place, spot),
             lat,
             lon,
+            at,
         });
     }
     texts
@@ -147,12 +155,13 @@ fn seed(place: &Place) -> u64 {
     })
 }
 
-fn hours(n: u64) -> i64 {
+/// A count as the duration type takes it.
+fn whole(n: u64) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
 }
 
 fn ago(now: Timestamp, n: u64) -> Timestamp {
-    now - SignedDuration::from_hours(hours(n))
+    now - SignedDuration::from_hours(whole(n))
 }
 
 #[cfg(test)]

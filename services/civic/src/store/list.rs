@@ -3,7 +3,7 @@
 use brisk_db::Declared;
 
 use super::{
-    area, bench, calendar, candidate, category, event, figures, import, issue, lock, public,
+    area, bench, calendar, candidate, category, event, figures, import, issue, lock, prune, public,
     recount, report, reporter, score, sla, sla_policy, tenant_config, timer,
 };
 
@@ -28,6 +28,7 @@ pub(crate) fn statements() -> Vec<&'static dyn Declared> {
         import::STATEMENTS,
         issue::STATEMENTS,
         lock::STATEMENTS,
+        prune::STATEMENTS,
         public::STATEMENTS,
         recount::STATEMENTS,
         report::STATEMENTS,
