@@ -71,6 +71,15 @@ pub enum Error {
     /// Only held reports can be released or rejected.
     #[error("the report is not held")]
     NotHeld,
+    /// An issue keeps at least one report.
+    #[error("it is the only report of its issue; merge the issue instead")]
+    LastReport,
+    /// A merged issue is only a pointer.
+    #[error("one of the issues is merged into another already")]
+    Merged,
+    /// A pair is decided once.
+    #[error("the pair is decided already")]
+    Decided,
     /// A closed issue takes no reports.
     #[error("the issue is closed; reopen it first")]
     IssueClosed,
@@ -115,6 +124,9 @@ impl AsDbError for Error {
             Self::Auth(_)
             | Self::AnonymousNotAllowed
             | Self::NotHeld
+            | Self::LastReport
+            | Self::Merged
+            | Self::Decided
             | Self::IssueClosed
             | Self::NotFound { .. }
             | Self::InUse { .. }
@@ -167,6 +179,9 @@ impl Failure for Error {
             Self::AnonymousNotAllowed => "civic.anonymous_not_allowed",
             Self::IssueClosed => "civic.issue_closed",
             Self::NotHeld => "civic.not_held",
+            Self::LastReport => "civic.last_report",
+            Self::Merged => "civic.issue_merged",
+            Self::Decided => "civic.candidate_decided",
             Self::NotFound { .. } => "civic.not_found",
             Self::InUse { .. } => "civic.in_use",
             Self::Exists { .. } => "civic.exists",
@@ -186,9 +201,12 @@ impl Failure for Error {
             Self::Db(error) => error.detail(),
             Self::Auth(error) => error.detail(),
             Self::Jobs(error) => error.detail(),
-            Self::AnonymousNotAllowed | Self::NotHeld | Self::IssueClosed => {
-                self.to_string().into()
-            }
+            Self::AnonymousNotAllowed
+            | Self::NotHeld
+            | Self::LastReport
+            | Self::Merged
+            | Self::Decided
+            | Self::IssueClosed => self.to_string().into(),
             Self::Stored { .. } => "something went wrong on our side".into(),
             Self::Fields(errors) if errors.0.len() > 1 => {
                 format!("{} fields cannot be accepted", errors.0.len()).into()
@@ -218,6 +236,9 @@ impl Failure for Error {
             | Self::Jobs(_)
             | Self::AnonymousNotAllowed
             | Self::NotHeld
+            | Self::LastReport
+            | Self::Merged
+            | Self::Decided
             | Self::IssueClosed
             | Self::NotFound { .. }
             | Self::InUse { .. }
@@ -251,6 +272,9 @@ impl Failure for Error {
             | Self::Jobs(_)
             | Self::AnonymousNotAllowed
             | Self::NotHeld
+            | Self::LastReport
+            | Self::Merged
+            | Self::Decided
             | Self::IssueClosed
             | Self::NotFound { .. }
             | Self::InUse { .. }

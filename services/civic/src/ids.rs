@@ -96,34 +96,28 @@ impl IdBlocks {
                     .expect("no holder of the id lock can panic");
                 (state.take(count), state.wants_more())
             };
-            match taken {
-                Some(ids) => {
-                    if more && let Ok(guard) = self.refill.clone().try_lock_owned() {
-                        let this = self.clone();
-                        tokio::spawn(async move {
-                            let _one_at_a_time = guard;
-                            if let Err(e) = this.reserve(BLOCK).await {
-                                tracing::debug!(error = %e, "the next block of ids comes with the next request");
-                            }
-                        });
-                    }
-                    return Ok(ids);
+            if let Some(ids) = taken {
+                if more && let Ok(guard) = self.refill.clone().try_lock_owned() {
+                    let this = self.clone();
+                    tokio::spawn(async move {
+                        let _one_at_a_time = guard;
+                        if let Err(e) = this.reserve(BLOCK).await {
+                            tracing::debug!(error = %e, "the next block of ids comes with the next request");
+                        }
+                    });
                 }
-                None => {
-                    let _one_at_a_time = self.refill.lock().await;
-                    let short = {
-                        let state = self
-                            .state
-                            .lock()
-                            .expect("no holder of the id lock can panic");
-                        count
-                            - (state.end - state.next)
-                            - state.spare.map_or(0, |(from, to)| to - from)
-                    };
-                    if short > 0 {
-                        self.reserve(BLOCK.max(count)).await?;
-                    }
-                }
+                return Ok(ids);
+            }
+            let _one_at_a_time = self.refill.lock().await;
+            let short = {
+                let state = self
+                    .state
+                    .lock()
+                    .expect("no holder of the id lock can panic");
+                count - (state.end - state.next) - state.spare.map_or(0, |(from, to)| to - from)
+            };
+            if short > 0 {
+                self.reserve(BLOCK.max(count)).await?;
             }
         }
     }

@@ -63,6 +63,12 @@ impl Publication {
         };
         let settings = self.settings.of(tenant.id).await?;
         let session = self.db.session(scope.for_tenant(tenant.id));
-        public::view(&session, &settings, &self.clock, Period::Last30Days).await
+        Box::pin(public::view(
+            &session,
+            &settings,
+            &self.clock,
+            Period::Last30Days,
+        ))
+        .await
     }
 }

@@ -33,15 +33,14 @@ pub(crate) async fn make(kit: &Kit, state: &CivicState) -> Result<(), BoxError> 
         let past = script::past(place, state.clock.now());
         let options = ImportOptions::new("demo.ndjson");
         let setup = Arc::new(ImportSetup::of(&settings));
-        importer
-            .run(
-                &session,
-                setup,
-                &options,
-                Cursor::new(past.into_bytes()),
-                |_| {},
-            )
-            .await?;
+        Box::pin(importer.run(
+            &session,
+            setup,
+            &options,
+            Cursor::new(past.into_bytes()),
+            |_| {},
+        ))
+        .await?;
         for text in script::today(place, state.clock.now()) {
             let submission = Submission {
                 description: text.description,

@@ -211,12 +211,11 @@ impl Case {
         issue.report_count += 1;
         issue.reporter_count += i64::from(new_person);
         if let (Some(lat), Some(lon)) = (report.lat, report.lon) {
-            match (issue.lat, issue.lon) {
-                (Some(old_lat), Some(old_lon)) => {
-                    issue.lat = Some((old_lat * before + lat) / (before + 1.0));
-                    issue.lon = Some((old_lon * before + lon) / (before + 1.0));
-                }
-                _ => (issue.lat, issue.lon) = (Some(lat), Some(lon)),
+            if let (Some(old_lat), Some(old_lon)) = (issue.lat, issue.lon) {
+                issue.lat = Some((old_lat * before + lat) / (before + 1.0));
+                issue.lon = Some((old_lon * before + lon) / (before + 1.0));
+            } else {
+                (issue.lat, issue.lon) = (Some(lat), Some(lon));
             }
             issue.grid_cell = cell_of(issue.lat, issue.lon);
         }
@@ -373,7 +372,6 @@ impl Case {
                 Effect::PauseSla(reason) if settings.config.sla.pause_reasons.contains(&reason) => {
                     self.sla.pause(now)
                 }
-                Effect::PauseSla(_) => Vec::new(),
                 Effect::Resolve => {
                     self.issue.resolved_at = Some(now);
                     self.sla.resolve(now, calendar)
@@ -391,8 +389,8 @@ impl Case {
                     self.sla.set_excluded(false);
                     self.sla.reopen(now, settings.config.sla.reopen, calendar)
                 }
-                // Whoever follows an issue reads its history until notices are sent.
-                Effect::NotifySubscribers => Vec::new(),
+                // A reason that stops no clock; and whoever follows an issue reads its history until notices are sent.
+                Effect::PauseSla(_) | Effect::NotifySubscribers => Vec::new(),
             };
             self.note_clock(&changes, now);
         }
@@ -406,18 +404,18 @@ impl Case {
     }
 
     /// Writes into the history what happened to the clock by itself.
-    fn note_clock(&mut self, changes: &[SlaChange], now: Timestamp) {
+    pub(crate) fn note_clock(&mut self, changes: &[SlaChange], now: Timestamp) {
         let actor = Actor::system();
         for change in changes {
             match change {
                 SlaChange::AckBreached { at } => {
                     self.event("sla_breached", &actor, *at, |e| {
-                        e.to_value = Some("acknowledge".to_owned())
+                        e.to_value = Some("acknowledge".to_owned());
                     });
                 }
                 SlaChange::Breached { at } => {
                     self.event("sla_breached", &actor, *at, |e| {
-                        e.to_value = Some("resolve".to_owned())
+                        e.to_value = Some("resolve".to_owned());
                     });
                 }
                 SlaChange::Paused => self.event("sla_paused", &actor, now, |_| {}),

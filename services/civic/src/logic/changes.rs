@@ -78,9 +78,9 @@ impl Changes {
             ));
             events.append(&mut case.events);
             if case.is_new() {
-                opened.push(case.issue)
+                opened.push(case.issue);
             } else {
-                saved.push(case.issue)
+                saved.push(case.issue);
             }
         }
         // Locks are taken in one order by all writers: issues by id, then the figures as the deltas sort them.

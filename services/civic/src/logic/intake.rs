@@ -106,12 +106,14 @@ impl Intake {
         submission: Submission,
     ) -> Result<Accepted, Error> {
         let settings = self.settings.of(scope.tenant()).await?;
-        self.admit(&settings, who)?;
+        admit(&settings, who)?;
         let now = self.clock.now();
         let checked = submission.check(&settings, who.trusted, now)?;
         let (entry, code) = self
             .prepare(scope, &settings, who, channel, checked, now)
             .await?;
+        #[expect(clippy::cast_precision_loss, reason = "the queue holds thousands")]
+        metrics::gauge!("civic_intake_queue_depth").set(self.fold.depth() as f64);
         let stored = self.fold.push(Arc::new(entry)).await?;
         metrics::counter!("civic_reports_total", "channel" => channel).increment(1);
         Ok(Accepted {
@@ -134,7 +136,7 @@ impl Intake {
         queue: &Queue,
     ) -> Result<Vec<Result<Accepted, FieldErrors>>, Error> {
         let settings = self.settings.of(scope.tenant()).await?;
-        self.admit(&settings, who)?;
+        admit(&settings, who)?;
         let now = self.clock.now();
         let mut results = Vec::with_capacity(submissions.len());
         let mut entries = Vec::with_capacity(submissions.len());
@@ -179,22 +181,9 @@ impl Intake {
             .collect())
     }
 
-    /// Reports that wait for their commit.
-    pub(crate) fn depth(&self) -> usize {
-        self.fold.depth()
-    }
-
     /// Commits what waits and takes no more.
     pub(crate) async fn close(&self) {
         self.fold.close().await;
-    }
-
-    #[expect(clippy::unused_self, reason = "the limits of a tenant join here")]
-    fn admit(&self, settings: &TenantSettings, who: Submitter) -> Result<(), Error> {
-        if who.anonymous && !settings.config.intake.anonymous {
-            return Err(Error::AnonymousNotAllowed);
-        }
-        Ok(())
     }
 
     async fn prepare(
@@ -253,6 +242,14 @@ impl Intake {
             code,
         ))
     }
+}
+
+/// Whether the tenant takes reports from this kind of caller.
+fn admit(settings: &TenantSettings, who: Submitter) -> Result<(), Error> {
+    if who.anonymous && !settings.config.intake.anonymous {
+        return Err(Error::AnonymousNotAllowed);
+    }
+    Ok(())
 }
 
 /// The row of a checked report, classified by the rules and the reporter's hint.

@@ -10,6 +10,7 @@ pub(crate) mod classify;
 pub(crate) mod config;
 pub(crate) mod contact;
 pub(crate) mod dashboard;
+mod gather;
 pub(crate) mod import;
 pub(crate) mod intake;
 pub(crate) mod link;

@@ -1,10 +1,11 @@
 //! The regular rounds over all tenants.
 
 use brisk_auth::Tenants;
-use brisk_core::TenantId;
+use brisk_core::{Scope, TenantId};
 use brisk_jobs::{Handler, Job, JobContext, JobOutcome};
 
 use super::link::chain;
+use super::scores;
 use super::workflow::Workflow;
 use crate::error::Error;
 
@@ -61,6 +62,23 @@ impl Sweeper {
     async fn one(&self, tenant: TenantId) -> Result<(), Error> {
         self.workflow.close_old(tenant).await?;
         self.workflow.sweep_ranks(tenant).await?;
-        Ok(())
+        self.keep_day(tenant).await
+    }
+
+    /// Keeps the day's scores for trends, from half an hour before its end; the last round of the day is what stays.
+    async fn keep_day(&self, tenant: TenantId) -> Result<(), Error> {
+        let Workflow {
+            db,
+            settings,
+            clock,
+            ..
+        } = &self.workflow;
+        let settings = settings.of(tenant).await?;
+        let local = settings.zone.to_datetime(clock.now());
+        if (local.hour(), local.minute() / 30) != (23, 1) {
+            return Ok(());
+        }
+        let session = db.session(Scope::system(tenant, "civic.score"));
+        scores::snapshot(&session, &settings, clock, local.date()).await
     }
 }

@@ -9,16 +9,14 @@ use brisk_jobs::Queue;
 use jiff::Timestamp;
 
 use super::case::{Actor, Case};
-use super::changes::{Changes, Link};
+use super::changes::Changes;
 use crate::error::Error;
-use crate::ids::{IdBlocks, IssueId, ReportId};
+use crate::ids::{IdBlocks, IssueId};
 use crate::model::workflow::{CloseReason, HoldReason, Status, StatusChange};
 use crate::model::{Category, Severity};
 use crate::settings::{Settings, TenantSettings};
 use crate::store::event::Events;
 use crate::store::issue::{IssueRow, Issues};
-use crate::store::lock;
-use crate::store::report::Reports;
 use crate::store::sla::{SlaRow, Slas};
 
 /// How often a change starts again after it lost against another one.
@@ -33,8 +31,16 @@ pub(crate) struct IssuePatch {
     pub(crate) severity: Option<Severity>,
     pub(crate) category: Option<Category>,
     /// `Some(None)` takes it out of its area.
+    #[expect(
+        clippy::option_option,
+        reason = "absent and null mean different things in a patch"
+    )]
     pub(crate) area_id: Option<Option<i64>>,
     /// `Some(None)` takes it from everybody.
+    #[expect(
+        clippy::option_option,
+        reason = "absent and null mean different things in a patch"
+    )]
     pub(crate) assignee: Option<Option<String>>,
     pub(crate) title: Option<String>,
     pub(crate) note: Option<String>,
@@ -100,83 +106,6 @@ impl Workflow {
         .map(drop)
     }
 
-    /// Moves a report to another issue, or to a new one of its own.
-    pub(crate) async fn relink(
-        &self,
-        session: &Session,
-        report: ReportId,
-        to: Option<IssueId>,
-        actor: &Actor,
-    ) -> Result<IssueId, Error> {
-        let settings = self.settings.of(session.tenant()).await?;
-        let fresh = IssueId(self.issue_ids.one().await?);
-        session
-            .transaction(|tx| {
-                let settings = &settings;
-                async move {
-                    lock::tenant(&tx).await?;
-                    let now = self.clock.now();
-                    let row = Reports(&tx)
-                        .for_relink(report)
-                        .await?
-                        .ok_or(Error::NotFound { what: "report" })?;
-                    let from = row.issue_id.ok_or(Error::NotFound { what: "issue" })?;
-                    if to == Some(from) {
-                        return Ok(from);
-                    }
-                    let mut changes = Changes::default();
-                    let mut source = load(&tx, from, true).await?;
-                    source.issue.report_count -= 1;
-                    source.event("split", actor, now, |e| {
-                        e.data = Some(brisk_db::Json(serde_json::json!({ "report_id": report })));
-                    });
-                    let pending = row.into_pending();
-                    let target = match to {
-                        Some(id) => {
-                            let mut case = load(&tx, id, true).await?;
-                            if case.issue.status == Status::Closed {
-                                return Err(Error::IssueClosed);
-                            }
-                            case.link(&pending, true, settings, now);
-                            case
-                        }
-                        None => {
-                            let area = pending.area_id;
-                            let case = Case::open(fresh, &pending, area, actor, settings, now);
-                            changes
-                                .candidates
-                                .push(crate::store::candidate::NewCandidate {
-                                    tenant_id: tx.tenant(),
-                                    report_id: report,
-                                    issue_id: from,
-                                    score: 0.0,
-                                    text_sim: 0.0,
-                                    geo_sim: None,
-                                    time_sim: 0.0,
-                                    distance_m: None,
-                                    source: "split",
-                                    created_at: now,
-                                });
-                            case
-                        }
-                    };
-                    let id = target.issue.id;
-                    let area = target.issue.area_id;
-                    changes.links.push(Link {
-                        report,
-                        issue: id,
-                        area,
-                    });
-                    changes.cases.extend([source, target]);
-                    changes
-                        .write(&tx, &self.queue, &self.clock, settings)
-                        .await?;
-                    Ok(id)
-                }
-            })
-            .await
-    }
-
     /// Reads the issue, lets `decide` change it, and writes it, as often as somebody else is faster.
     pub(crate) async fn change(
         &self,
@@ -189,31 +118,30 @@ impl Workflow {
     ) -> Result<(IssueRow, SlaRow), Error> {
         let mut attempt = 1;
         loop {
-            let result = session
-                .transaction(|tx| {
-                    let decide = &decide;
-                    async move {
-                        let mut case = load(&tx, id, moves).await?;
-                        if version.is_some_and(|v| v != case.issue.version) {
-                            return Err(Error::Stale {
-                                current: case.issue.version,
-                            });
-                        }
-                        let now = self.clock.now();
-                        case.breach(now);
-                        decide(&mut case, now)?;
-                        let mut after = case.clone();
-                        if after.is_changed() {
-                            after.seal(settings, now);
-                        }
-                        let row = SlaRow::new(&after.issue, after.sla.clone(), now);
-                        Changes::of(case)
-                            .write(&tx, &self.queue, &self.clock, settings)
-                            .await?;
-                        Ok((after.issue, row))
+            let result = Box::pin(session.transaction(|tx| {
+                let decide = &decide;
+                async move {
+                    let mut case = load(&tx, id, moves).await?;
+                    if version.is_some_and(|v| v != case.issue.version) {
+                        return Err(Error::Stale {
+                            current: case.issue.version,
+                        });
                     }
-                })
-                .await;
+                    let now = self.clock.now();
+                    case.breach(now);
+                    decide(&mut case, now)?;
+                    let mut after = case.clone();
+                    if after.is_changed() {
+                        after.seal(settings, now);
+                    }
+                    let row = SlaRow::new(&after.issue, after.sla.clone(), now);
+                    Changes::of(case)
+                        .write(&tx, &self.queue, &self.clock, settings)
+                        .await?;
+                    Ok((after.issue, row))
+                }
+            }))
+            .await;
             match result {
                 Err(Error::Contended) if attempt < ATTEMPTS && version.is_none() => attempt += 1,
                 Err(Error::Contended) => {

@@ -41,6 +41,7 @@ pub(crate) fn router() -> OpenApiRouter<CivicState> {
         .routes(routes!(add_note))
         .routes(routes!(add_update))
         .routes(routes!(reopen))
+        .routes(routes!(merge))
 }
 
 /// The promise of an issue and how it stands.
@@ -564,7 +565,7 @@ async fn events(
     let session = state.db.session(scope);
     let id = IssueId(id);
     let after = match cursor {
-        None => (Timestamp::MIN, 0),
+        None => (Timestamp::UNIX_EPOCH, 0),
         Some(text) => state
             .cursor
             .open(session.tenant(), LIST, &id, &text)
@@ -710,4 +711,44 @@ async fn reopen(
         .patch(&session, IssueId(id), &patch, &actor)
         .await?;
     Ok(Json(IssueBody::new(issue, Some(sla), actor.role)))
+}
+
+/// Into which issue.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct MergeBody {
+    into: i64,
+}
+
+/// Joins an issue into another one about the same thing.
+#[utoipa::path(
+    post,
+    path = "/v1/issues/{id}/merge",
+    tag = "issues",
+    params(("id" = i64, Path)),
+    request_body = MergeBody,
+    responses(
+        (status = 200, body = Noted),
+        (status = 404, body = ProblemBody),
+        (status = 409, description = "One of them is merged or closed already", body = ProblemBody),
+        (status = 422, body = ProblemBody),
+    )
+)]
+async fn merge(
+    State(state): State<CivicState>,
+    TenantScope(scope): TenantScope,
+    Path(id): Path<i64>,
+    Json(body): Json<MergeBody>,
+) -> Result<Json<Noted>, Problem> {
+    scope.require(Role::Manager)?;
+    let actor = actor(&scope);
+    let session = state.db.session(scope);
+    state
+        .workflow
+        .merge(&session, IssueId(id), IssueId(body.into), &actor)
+        .await?;
+    Ok(Json(Noted {
+        id: IssueId(body.into),
+        message: "merged",
+    }))
 }

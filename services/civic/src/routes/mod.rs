@@ -1,5 +1,6 @@
 //! The HTTP side of the service, one file for each resource.
 mod actor;
+mod candidate;
 mod issue;
 mod list;
 mod public;
@@ -17,6 +18,7 @@ pub(crate) fn router() -> OpenApiRouter<CivicState> {
     OpenApiRouter::new()
         .merge(report::router())
         .merge(issue::router())
+        .merge(candidate::router())
         .merge(list::router())
         .merge(score::router())
         .merge(public::router())

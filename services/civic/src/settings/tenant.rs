@@ -18,7 +18,6 @@ use crate::model::geo::Point;
 use crate::model::setup::{Boundary, ServiceFields};
 use crate::model::similarity::Tuning;
 use crate::model::sla::Policy;
-use crate::model::text::normalise_location;
 use crate::store::area::{AreaRow, Areas};
 use crate::store::calendar::{CalendarRow, Calendars};
 use crate::store::category::Categories;
@@ -37,15 +36,12 @@ const RULES_WEIGHT: u64 = 256 * 1024;
 pub(crate) struct Area {
     pub(crate) id: i64,
     pub(crate) name: String,
-    pub(crate) code: Option<String>,
-    pub(crate) parent_id: Option<i64>,
     pub(crate) boundary: Option<Boundary>,
 }
 
 /// One of the tenant's own categories.
 #[derive(Clone, Debug)]
 pub(crate) struct ServiceCategory {
-    pub(crate) id: i64,
     pub(crate) fields: ServiceFields,
 }
 
@@ -69,7 +65,6 @@ pub(crate) struct TenantSettings {
     pub(crate) tuning: Tuning,
     /// Positions in `areas` of those with a boundary, smallest box first.
     by_extent: Vec<usize>,
-    by_name: HashMap<String, i64>,
     weight: u64,
 }
 
@@ -125,11 +120,6 @@ impl TenantSettings {
         Ok(Self {
             by_extent: by_extent(&areas),
             // Of areas whose names differ only in spelling the oldest wins.
-            by_name: areas
-                .iter()
-                .rev()
-                .map(|a| (normalise_location(&a.name), a.id))
-                .collect(),
             weight: weight(&areas, &rules),
             tenant,
             kind,
@@ -141,7 +131,7 @@ impl TenantSettings {
             areas,
             categories: categories
                 .into_iter()
-                .map(|(id, fields)| ServiceCategory { id, fields })
+                .map(|(_, fields)| ServiceCategory { fields })
                 .collect(),
             rules,
             tuning,
@@ -153,11 +143,6 @@ impl TenantSettings {
         let mut smallest_first = self.by_extent.iter().map(|i| &self.areas[*i]);
         let around = |a: &&Area| a.boundary.as_ref().is_some_and(|b| b.contains(point));
         smallest_first.find(around).map(|a| a.id)
-    }
-
-    /// The area of that name, however it is spelt: case, accents, punctuation and street words do not count.
-    pub(crate) fn area_by_name(&self, name: &str) -> Option<i64> {
-        self.by_name.get(&normalise_location(name)).copied()
     }
 
     /// The area of that key.
@@ -209,8 +194,6 @@ fn area(row: AreaRow) -> Result<Area, Error> {
         })?,
         id: row.id,
         name: row.name,
-        code: row.code,
-        parent_id: row.parent_id,
     })
 }
 

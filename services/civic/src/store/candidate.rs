@@ -67,6 +67,11 @@ statements! {
         sqlite "SELECT report_id, issue_id FROM civic_dedup_candidates
             WHERE tenant_id = $1 AND report_id IN (SELECT value FROM json_each($2)) AND state = 'rejected'";
 
+    /// Notes the pair of a report that was split off as refused.
+    REFUSE_SPLIT(tenant: TenantId, report: ReportId) -> Affected
+        = "UPDATE civic_dedup_candidates SET state = 'rejected'
+            WHERE tenant_id = $1 AND report_id = $2 AND source = 'split' AND state = 'pending'";
+
     /// Decides a pair that waits.
     DECIDE(tenant: TenantId, id: i64, state: &'static str, by: String, at: Timestamp) -> Affected
         = "UPDATE civic_dedup_candidates SET state = $3, decided_by = $4, decided_at = $5
@@ -96,6 +101,13 @@ impl Candidates<'_> {
         reports: Vec<i64>,
     ) -> Result<Vec<PairRow>, brisk_db::Error> {
         self.0.run(&REJECTED, (self.0.tenant(), reports)).await
+    }
+
+    pub(crate) async fn refuse_split(&self, report: ReportId) -> Result<(), brisk_db::Error> {
+        self.0
+            .run(&REFUSE_SPLIT, (self.0.tenant(), report))
+            .await
+            .map(drop)
     }
 
     /// `false` when somebody else decided first.

@@ -148,8 +148,10 @@ type BandDays = (TenantId, Date, Date, Date, Date, Date, Date, Date);
 
 /// The last day and the first day of each band but the oldest.
 fn band_days(tenant: TenantId, today: Date) -> BandDays {
-    let [a, b, c, d, e, f] = Bands::DAYS.map(|n| today.saturating_sub((n - 1).days()));
-    (tenant, today, a, b, c, d, e, f)
+    let since = Bands::DAYS.map(|n| today.saturating_sub((n - 1).days()));
+    (
+        tenant, today, since[0], since[1], since[2], since[3], since[4], since[5],
+    )
 }
 
 statements! {
@@ -235,10 +237,6 @@ impl Figures<'_> {
         day_end: Timestamp,
     ) -> Result<Vec<NowRow>, brisk_db::Error> {
         self.0.run(&NOW, (self.0.tenant(), now, day_end)).await
-    }
-
-    pub(crate) async fn counts(&self) -> Result<Vec<NowRow>, brisk_db::Error> {
-        self.0.run(&COUNTS, (self.0.tenant(),)).await
     }
 
     pub(crate) async fn area_counts(&self) -> Result<Vec<AreaStatusRow>, brisk_db::Error> {

@@ -1,7 +1,7 @@
 //! Every statement on reports.
 
 use brisk_core::TenantId;
-use brisk_db::{Affected, FromRow, Json, Record, Session, statements};
+use brisk_db::{Affected, FromRow, Json, One, Record, Session, statements};
 use jiff::Timestamp;
 
 use crate::ids::{IssueId, ReportId};
@@ -88,6 +88,11 @@ pub(crate) struct RelinkRow {
 }
 
 impl RelinkRow {
+    /// Who reported it, if known.
+    pub(crate) const fn reporter_id(&self) -> Option<i64> {
+        self.reporter_id
+    }
+
     /// The report as if it had just come.
     pub(crate) fn into_pending(self) -> PendingRow {
         PendingRow {
@@ -205,6 +210,25 @@ statements! {
         sqlite "SELECT DISTINCT issue_id, reporter_id FROM civic_reports
             WHERE tenant_id = $1 AND issue_id IN (SELECT value FROM json_each($2)) AND reporter_id IS NOT NULL";
 
+    /// The known people who reported to the issues with other reports than this one.
+    REPORTERS_BESIDES(tenant: TenantId, issues: Vec<i64>, report: ReportId) -> Vec<ReporterRow>
+        = "SELECT DISTINCT issue_id, reporter_id FROM civic_reports
+            WHERE tenant_id = $1 AND issue_id = ANY($2) AND id <> $3 AND reporter_id IS NOT NULL",
+        sqlite "SELECT DISTINCT issue_id, reporter_id FROM civic_reports
+            WHERE tenant_id = $1 AND issue_id IN (SELECT value FROM json_each($2)) AND id <> $3
+            AND reporter_id IS NOT NULL";
+
+    /// How many people reported to any of the issues; a report without contact counts as one.
+    PEOPLE_OF(tenant: TenantId, issues: Vec<i64>) -> One<i64>
+        = "SELECT count(DISTINCT reporter_id) + count(*) FILTER (WHERE reporter_id IS NULL) FROM civic_reports
+            WHERE tenant_id = $1 AND issue_id = ANY($2)",
+        sqlite "SELECT count(DISTINCT reporter_id) + count(*) FILTER (WHERE reporter_id IS NULL) FROM civic_reports
+            WHERE tenant_id = $1 AND issue_id IN (SELECT value FROM json_each($2))";
+
+    /// Gives all reports of one issue to another.
+    MOVE_ALL(tenant: TenantId, from: IssueId, to: IssueId) -> Affected
+        = "UPDATE civic_reports SET issue_id = $3 WHERE tenant_id = $1 AND issue_id = $2";
+
     /// Takes a held report back into the normal way, or refuses it for good.
     MODERATE(tenant: TenantId, id: ReportId, status: &'static str, public: bool) -> Affected
         = "UPDATE civic_reports SET status = $3, public = $4 WHERE tenant_id = $1 AND id = $2 AND status = 'held'";
@@ -283,6 +307,33 @@ impl Reports<'_> {
             return Ok(Vec::new());
         }
         self.0.run(&REPORTERS_OF, (self.0.tenant(), issues)).await
+    }
+
+    pub(crate) async fn reporters_besides(
+        &self,
+        issues: Vec<i64>,
+        report: ReportId,
+    ) -> Result<Vec<(IssueId, i64)>, brisk_db::Error> {
+        let rows = self
+            .0
+            .run(&REPORTERS_BESIDES, (self.0.tenant(), issues, report))
+            .await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| (row.issue_id, row.reporter_id))
+            .collect())
+    }
+
+    pub(crate) async fn people_of(&self, issues: Vec<i64>) -> Result<i64, brisk_db::Error> {
+        self.0.run(&PEOPLE_OF, (self.0.tenant(), issues)).await
+    }
+
+    pub(crate) async fn move_all(
+        &self,
+        from: IssueId,
+        to: IssueId,
+    ) -> Result<u64, brisk_db::Error> {
+        self.0.run(&MOVE_ALL, (self.0.tenant(), from, to)).await
     }
 
     pub(crate) async fn held(&self, limit: i64) -> Result<Vec<ReportListRow>, brisk_db::Error> {

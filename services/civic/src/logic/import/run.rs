@@ -205,7 +205,7 @@ impl Run<'_> {
         let write = async {
             while let Some(item) = ready.recv().await {
                 let end = match item {
-                    Ok(assembled) => self.write(assembled, &again, &progress).await?,
+                    Ok(ready) => self.write(ready, &again, &progress).await?,
                     Err(Broken::File(e)) => Some(End::Failed(format!("{}: {e}", e.code()))),
                     Err(Broken::Refused(refusals)) => Some(End::Failed(format!(
                         "civic.import_too_many_errors: {} of {} rows were refused",
