@@ -226,6 +226,9 @@ impl Session {
                 },
             );
         }
+        if result.is_ok() {
+            committed();
+        }
         result
     }
 
