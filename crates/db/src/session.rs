@@ -251,6 +251,8 @@ impl Session {
         T: Send,
     {
         const ATTEMPTS: u32 = 3;
+        // The winner wakes up and takes what it waited for, before the loser gets there again.
+        const HEAD_START: Duration = Duration::from_millis(10);
         if self.in_transaction() {
             return work(self.clone()).await;
         }
@@ -262,6 +264,7 @@ impl Session {
                         && matches!(e.as_db_error(), Some(Error::Serialization { .. }))
                         && !self.scope.deadline().is_over() =>
                 {
+                    tokio::time::sleep(HEAD_START * attempt).await;
                     attempt += 1;
                 }
                 result => return result,
