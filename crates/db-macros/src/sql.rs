@@ -32,6 +32,10 @@ pub(crate) fn scan(sql: &str) -> Vec<Piece<'_>> {
                 }
                 pieces.push(Piece::Text(&sql[start..at]));
             }
+            b'/' if bytes.get(at + 1) == Some(&b'*') => {
+                at = sql[at..].find("*/").map_or(bytes.len(), |end| at + end + 2);
+                pieces.push(Piece::Text(&sql[start..at]));
+            }
             b'$' if bytes.get(at + 1).is_some_and(u8::is_ascii_digit) => {
                 at += 1;
                 while at < bytes.len() && bytes[at].is_ascii_digit() {
@@ -125,6 +129,7 @@ mod tests {
             "SELECT '$1', \"$2\" -- $3\n, ?12 + ?1"
         );
         assert_eq!(parameters("SELECT '$9', $2, $1, $2"), [1, 2]);
+        assert_eq!(parameters("SELECT /* don't use $3 */ $1 / $2"), [1, 2]);
     }
 
     #[test]

@@ -156,8 +156,9 @@ pub(crate) fn expand(input: TokenStream) -> syn::Result<TokenStream> {
             ..
         } = statement;
         let full_name = format!("{}.{}", prefix.value(), name.to_string().to_lowercase());
+        // A read on one engine may be a write on the other; it is held for a write on both.
+        let writes = sql::writes(&postgres.value()) || sql::writes(&sqlite);
         let sqlite = sql::for_sqlite(&sqlite);
-        let writes = sql::writes(&postgres.value());
         let types = match &parameters {
             Parameters::Listed(list) => {
                 let types = list.iter().map(|(_, ty)| ty);

@@ -214,7 +214,10 @@ impl Column for Timestamp {
     fn from_raw(raw: Raw<'_>) -> Result<Self, BoxedError> {
         let micros = match raw {
             Raw::Postgres(_, Some(bytes)) => {
-                i64::from_be_bytes(bytes.try_into()?) + POSTGRES_EPOCH_SECONDS * 1_000_000
+                // The server's `infinity` is the largest number.
+                i64::from_be_bytes(bytes.try_into()?)
+                    .checked_add(POSTGRES_EPOCH_SECONDS * 1_000_000)
+                    .ok_or("found an infinite instant")?
             }
             Raw::Sqlite(ValueRef::Integer(micros)) => micros,
             _ => return Err(unexpected(raw, "an instant")),

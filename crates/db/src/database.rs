@@ -11,7 +11,7 @@ use crate::config::DbConfig;
 use crate::error::Error;
 use crate::postgres::Postgres;
 use crate::session::Session;
-use crate::sqlite::Sqlite;
+use crate::sqlite::{GroupCommits, Sqlite};
 use crate::transaction::Transaction;
 
 /// An open database. Cheap to clone; closed by [`Db::close`].
@@ -67,7 +67,11 @@ impl Db {
             let open = tokio::task::spawn_blocking(move || Sqlite::open(&path, &sqlite));
             Engine::Sqlite(open.await.map_err(|e| Error::unavailable("db.open", e))??)
         } else if config.url.starts_with("postgres://") || config.url.starts_with("postgresql://") {
-            Engine::Postgres(Postgres::open(&config.url, &config.postgres)?)
+            Engine::Postgres(Postgres::open(
+                &config.url,
+                &config.postgres,
+                config.transaction_hold,
+            )?)
         } else {
             return Err(Error::Address(
                 "it begins with neither sqlite:// nor postgres://".to_owned(),
@@ -113,6 +117,14 @@ impl Db {
         }
     }
 
+    /// How well concurrent writes share commits, on SQLite.
+    pub fn group_commits(&self) -> Option<GroupCommits> {
+        match &self.0.engine {
+            Engine::Sqlite(engine) => Some(engine.group_commits()),
+            Engine::Postgres(_) => None,
+        }
+    }
+
     /// Finishes the writes that wait and closes all connections.
     pub async fn close(&self) {
         match &self.0.engine {
@@ -131,11 +143,8 @@ impl Db {
 
     pub(crate) async fn begin(&self) -> Result<Transaction, Error> {
         match &self.0.engine {
-            Engine::Sqlite(engine) => engine.begin().await.map(Transaction::Sqlite),
-            Engine::Postgres(engine) => engine
-                .begin("BEGIN")
-                .await
-                .map(|t| Transaction::Postgres(Box::new(t))),
+            Engine::Sqlite(engine) => engine.begin().await.map(Transaction::on_sqlite),
+            Engine::Postgres(engine) => engine.begin("BEGIN").await.map(Transaction::on_postgres),
         }
     }
 

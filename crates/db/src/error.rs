@@ -15,7 +15,7 @@ pub enum Constraint {
     Unique,
     /// A foreign key.
     ForeignKey,
-    /// A CHECK.
+    /// A CHECK, or a trigger that refuses.
     Check,
     /// A NOT NULL.
     NotNull,
@@ -56,7 +56,8 @@ pub enum Error {
         statement: &'static str,
         /// The kind of rule.
         constraint: Constraint,
-        /// The rule's name on PostgreSQL, its columns on SQLite.
+        /// `table.column` of a NOT NULL, the name of a CHECK or what a trigger said; else the rule's name on
+        /// PostgreSQL, its columns on SQLite, which does not name a foreign key at all.
         rule: String,
         /// What the driver said.
         #[source]

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::error::Error;
+use crate::panics::caught_in;
 
 /// How writes are folded.
 #[derive(Clone, Copy, Debug)]
@@ -192,7 +193,18 @@ async fn write_apart<T: Clone + Send + Sync + 'static, O: Send + 'static>(
     let mut parts = vec![(items, replies)];
     while let Some((mut items, mut replies)) = parts.pop() {
         let shared: Arc<[T]> = items.clone().into();
-        match write(shared).await {
+        let count = items.len();
+        let written = caught_in(name, async { write(shared).await }).await;
+        let written = written.and_then(|results| {
+            if results.len() == count {
+                return Ok(results);
+            }
+            Err(Error::Statement {
+                statement: name,
+                source: format!("{} results for {count} items", results.len()).into(),
+            })
+        });
+        match written {
             Ok(results) => {
                 for (reply, result) in replies.into_iter().zip(results) {
                     drop(reply.send(Ok(result)));

@@ -68,6 +68,7 @@ impl Db {
                     .await
             }
             Engine::Postgres(engine) => {
+                // Given up in the middle, the connection is closed, and the lock goes with it.
                 let mut client = engine.checkout("db.migrate").await?;
                 let fail = |e| crate::postgres::error("db.migrate", e);
                 client
@@ -75,25 +76,20 @@ impl Db {
                     .await
                     .map_err(fail)?;
                 let mut applied = 0;
-                let mut result = Ok(());
                 for set in sets {
-                    result = set.runner(set.postgres).map(drop);
-                    let Ok(runner) = set.runner(set.postgres) else {
-                        break;
-                    };
-                    match runner.run_async(&mut **client).await {
-                        Ok(report) => applied += report.applied_migrations().len(),
-                        Err(e) => {
-                            result = Err(set.failed(e));
-                            break;
-                        }
-                    }
+                    let report = set
+                        .runner(set.postgres)?
+                        .run_async(client.connection())
+                        .await
+                        .map_err(|e| set.failed(e))?;
+                    applied += report.applied_migrations().len();
                 }
                 client
                     .execute("SELECT pg_advisory_unlock($1)", &[&LOCK])
                     .await
                     .map_err(fail)?;
-                result.map(|()| applied)
+                client.clean();
+                Ok(applied)
             }
         }
     }

@@ -3,6 +3,8 @@
 use postgres_types::{FromSql, Type};
 
 use crate::column::{BoxedError, Column, Raw};
+use crate::error::Error;
+use crate::panics::caught;
 
 /// One row of either engine, read by position.
 #[derive(Debug)]
@@ -39,6 +41,13 @@ impl<'a, T: Column> FromSql<'a> for Decoded<T> {
 }
 
 impl Row<'_> {
+    /// The whole row; a decoder that panics fails its statement and nothing else.
+    pub(crate) fn read<R: FromRow>(&self, statement: &'static str) -> Result<R, Error> {
+        caught(statement, || {
+            R::from_row(self).map_err(|source| Error::Decode { statement, source })
+        })
+    }
+
     /// The value at `position`, which counts from 0.
     ///
     /// # Errors

@@ -22,8 +22,8 @@ use crate::value::Value;
 /// For whom, until when and at what cost (the [`Scope`]), with the place where statements run. Cheap to clone.
 ///
 /// Store methods take a session, so they cannot be called without a tenant, and the same method runs by itself or
-/// inside a transaction. A dropped future releases its caller at once; an auto-commit statement that was already sent
-/// still happens.
+/// inside a transaction. A dropped future releases its caller at once; an auto-commit write that was already sent still
+/// happens, one that waits in line may not.
 #[derive(Clone, Debug)]
 pub struct Session {
     scope: Scope,
@@ -92,7 +92,7 @@ impl Session {
         statement: &'static Statement<P, S>,
         params: P,
     ) -> impl Future<Output = Result<S::Out, Error>> + Send + '_ {
-        let call = Call::declared(&statement.text, params, self.scope.deadline().remaining());
+        let call = Call::declared(&statement.text, params, self.scope.deadline());
         self.send::<S>(call)
     }
 
@@ -136,7 +136,7 @@ impl Session {
             slow: false,
             values: values.into_iter().map(Value::from).collect(),
             kinds: Vec::new,
-            time_left: self.scope.deadline().remaining(),
+            deadline: self.scope.deadline(),
         })
         .await
     }
@@ -226,6 +226,9 @@ impl Session {
                 },
             );
         }
+        if result.is_ok() {
+            committed();
+        }
         result
     }
 
@@ -233,7 +236,8 @@ impl Session {
     /// takes longer than the database's `transaction_hold`.
     ///
     /// On PostgreSQL it is tried again, up to three times in all, when it lost against another transaction, so `work`
-    /// must change nothing outside the database. Called on a session that is in a transaction already, it joins that.
+    /// must change nothing outside the database. After a statement that failed the transaction is over on either
+    /// engine: nothing more runs in it, and nothing of it stays even when `work` answers `Ok`. Called on a session that is in a transaction already, it joins that.
     /// On SQLite other writes wait meanwhile: keep it short, or use a [`Batch`].
     ///
     /// # Errors
@@ -247,6 +251,8 @@ impl Session {
         T: Send,
     {
         const ATTEMPTS: u32 = 3;
+        // The winner wakes up and takes what it waited for, before the loser gets there again.
+        const HEAD_START: Duration = Duration::from_millis(10);
         if self.in_transaction() {
             return work(self.clone()).await;
         }
@@ -258,6 +264,7 @@ impl Session {
                         && matches!(e.as_db_error(), Some(Error::Serialization { .. }))
                         && !self.scope.deadline().is_over() =>
                 {
+                    tokio::time::sleep(HEAD_START * attempt).await;
                     attempt += 1;
                 }
                 result => return result,
@@ -274,7 +281,9 @@ impl Session {
     {
         let hold = self.db.transaction_hold();
         let whole = async {
-            let transaction = Arc::new(self.db.begin().await?);
+            let transaction = Arc::new(self.within("db.begin", self.db.begin()).await?);
+            // However this ends, a clone of the session that outlives it must not keep the transaction open.
+            let _ending = Ending(&transaction);
             let hooks = Arc::new(Hooks::default());
             let session = Self {
                 transaction: Some(Arc::clone(&transaction)),
@@ -283,12 +292,19 @@ impl Session {
             };
             match work(session).await {
                 Ok(value) => {
-                    transaction.commit().await?;
+                    self.within("db.commit", transaction.commit()).await?;
                     hooks.run();
                     Ok(value)
                 }
                 Err(e) => {
-                    transaction.rollback().await;
+                    // Past the deadline nobody waits for the undo: giving the connection up does the same.
+                    drop(
+                        self.within("db.rollback", async {
+                            transaction.rollback().await;
+                            Ok(())
+                        })
+                        .await,
+                    );
                     Err(e)
                 }
             }
@@ -351,6 +367,15 @@ impl Session {
             Ok(result) => result,
             Err(_) => Err(Error::Timeout { statement }),
         }
+    }
+}
+
+/// Ends a transaction with the attempt that began it.
+struct Ending<'a>(&'a Transaction);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.close();
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::time::Duration;
+
+use brisk_core::Deadline;
 
 use crate::column::Column;
 use crate::error::Error;
@@ -240,8 +241,8 @@ pub(crate) struct Call {
     pub(crate) values: Vec<Value>,
     /// The parameters' types, for the slow log, which never shows their values.
     pub(crate) kinds: fn() -> Vec<Kind>,
-    /// How long the caller still waits; bounds what an engine may spend on it.
-    pub(crate) time_left: Option<Duration>,
+    /// Until when the caller waits; bounds what an engine may spend on it.
+    pub(crate) deadline: Deadline,
 }
 
 /// The text to send.
@@ -257,7 +258,7 @@ pub(crate) enum CallText {
 }
 
 impl Call {
-    pub(crate) fn declared<P: Params>(text: &Text, params: P, time_left: Option<Duration>) -> Self {
+    pub(crate) fn declared<P: Params>(text: &Text, params: P, deadline: Deadline) -> Self {
         Self {
             name: text.name,
             kinds: P::kinds,
@@ -268,7 +269,7 @@ impl Call {
             },
             writes: text.writes,
             slow: text.slow,
-            time_left,
+            deadline,
         }
     }
 

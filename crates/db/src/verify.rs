@@ -77,6 +77,7 @@ impl Db {
                         });
                     findings.extend(compare(*statement, description));
                 }
+                client.clean();
             }
         }
         Ok(findings)

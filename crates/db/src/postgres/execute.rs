@@ -4,8 +4,9 @@ use futures::{TryStreamExt as _, pin_mut};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Statement};
 
+use crate::column::BoxedError;
 use crate::error::{Constraint, Error};
-use crate::row::{FromRow as _, Inner, Row};
+use crate::row::{Inner, Row};
 use crate::statement::Shape;
 use crate::value::Value;
 
@@ -30,12 +31,7 @@ pub(super) async fn run<S: Shape>(
     pin_mut!(stream);
     let mut rows = Vec::new();
     while let Some(row) = stream.try_next().await.map_err(|e| error(name, e))? {
-        let row =
-            S::Row::from_row(&Row(Inner::Postgres(&row))).map_err(|source| Error::Decode {
-                statement: name,
-                source,
-            })?;
-        rows.push(row);
+        rows.push(Row(Inner::Postgres(&row)).read(name)?);
     }
     let count = rows.len() as u64;
     Ok((S::build(name, rows, count)?, count))
@@ -57,11 +53,11 @@ pub(crate) fn error(statement: &'static str, source: tokio_postgres::Error) -> E
             }
         };
     };
-    let rule = refusal
-        .constraint()
-        .or(refusal.column())
-        .unwrap_or_default()
-        .to_owned();
+    let rule = match (refusal.constraint(), refusal.table(), refusal.column()) {
+        (Some(name), ..) => name.to_owned(),
+        (None, Some(table), Some(column)) => format!("{table}.{column}"),
+        _ => refusal.message().to_owned(),
+    };
     let constraint = |constraint, source: tokio_postgres::Error| Error::Constraint {
         statement,
         constraint,
@@ -71,7 +67,9 @@ pub(crate) fn error(statement: &'static str, source: tokio_postgres::Error) -> E
     match *refusal.code() {
         SqlState::UNIQUE_VIOLATION => constraint(Constraint::Unique, source),
         SqlState::FOREIGN_KEY_VIOLATION => constraint(Constraint::ForeignKey, source),
-        SqlState::CHECK_VIOLATION => constraint(Constraint::Check, source),
+        SqlState::CHECK_VIOLATION | SqlState::RAISE_EXCEPTION => {
+            constraint(Constraint::Check, source)
+        }
         SqlState::NOT_NULL_VIOLATION => constraint(Constraint::NotNull, source),
         SqlState::T_R_SERIALIZATION_FAILURE | SqlState::T_R_DEADLOCK_DETECTED => {
             Error::Serialization {
@@ -79,16 +77,37 @@ pub(crate) fn error(statement: &'static str, source: tokio_postgres::Error) -> E
                 source: source.into(),
             }
         }
-        SqlState::QUERY_CANCELED => Error::Timeout { statement },
+        SqlState::QUERY_CANCELED | SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT => {
+            Error::Timeout { statement }
+        }
         SqlState::ADMIN_SHUTDOWN
         | SqlState::CRASH_SHUTDOWN
         | SqlState::CANNOT_CONNECT_NOW
         | SqlState::TOO_MANY_CONNECTIONS
         | SqlState::CONFIGURATION_LIMIT_EXCEEDED
+        | SqlState::OUT_OF_MEMORY
+        | SqlState::READ_ONLY_SQL_TRANSACTION
         | SqlState::DISK_FULL => Error::unavailable(statement, source),
         _ => Error::Statement {
             statement,
             source: source.into(),
         },
     }
+}
+
+/// Whether the server only refused what this connection had prepared before the schema changed (or somebody dropped
+/// it). Nothing was run then, so the statement may be prepared and sent anew, whatever it does.
+pub(super) fn is_stale(error: &Error) -> bool {
+    matches!(error, Error::Statement { source, .. } if is_stale_source(source))
+}
+
+/// The same for what the driver said.
+pub(super) fn is_stale_source(source: &BoxedError) -> bool {
+    source
+        .downcast_ref::<tokio_postgres::Error>()
+        .and_then(tokio_postgres::Error::as_db_error)
+        .is_some_and(|refusal| {
+            *refusal.code() == SqlState::INVALID_SQL_STATEMENT_NAME
+                || refusal.routine() == Some("RevalidateCachedQuery")
+        })
 }

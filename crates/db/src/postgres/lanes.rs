@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{OnceCell, watch};
 use tokio::task::JoinHandle;
@@ -40,7 +40,11 @@ struct Lane {
 #[derive(Debug)]
 struct Connection {
     client: Client,
+    made_at: Instant,
+    /// Statements that the server has not answered yet, those whose caller left included.
     in_flight: AtomicUsize,
+    /// Those of them whose caller left.
+    abandoned: AtomicUsize,
     // A std mutex: held for a look-up only, never across an await.
     prepared: Mutex<Prepared>,
 }
@@ -49,8 +53,8 @@ type Slot = Arc<OnceCell<Statement>>;
 
 #[derive(Debug, Default)]
 struct Prepared {
-    /// Declared statements, by the address of their text.
-    declared: HashMap<usize, Slot>,
+    /// Declared statements, by where their text lies.
+    declared: HashMap<(usize, usize), Slot>,
     built: HashMap<String, Slot>,
 }
 
@@ -72,39 +76,41 @@ impl Lanes {
     }
 
     pub(super) async fn run<S: Shape>(&self, call: Call) -> Result<(S::Out, u64), Error> {
-        let first = self.attempt::<S>(&call).await;
+        let first = self.connection(&call, None).await?.run::<S>(&call).await;
         // A read that was lost on the way changed nothing, so it is asked once more. A lost write may have happened.
         match first {
-            Err(Error::Unavailable { .. }) if !call.writes => self.attempt::<S>(&call).await,
+            Err(Error::Unavailable { .. }) if !call.writes => {
+                // What cut this connection may have cut the others too, unnoticed until now.
+                let fresh = self.connection(&call, Some(Instant::now())).await?;
+                fresh.run::<S>(&call).await
+            }
             result => result,
         }
     }
 
-    async fn attempt<S: Shape>(&self, call: &Call) -> Result<(S::Out, u64), Error> {
-        let connection = self.connection(call).await?;
-        let _in_flight = InFlight::enter(&connection);
-        let statement = connection.prepare(call).await?;
-        execute::run::<S>(&connection.client, call.name, &statement, &call.values).await
-    }
-
-    /// The least busy connection; waits for one while there is none.
-    async fn connection(&self, call: &Call) -> Result<Arc<Connection>, Error> {
+    /// The least busy connection, made after `since`; waits for one while there is none.
+    async fn connection(
+        &self,
+        call: &Call,
+        since: Option<Instant>,
+    ) -> Result<Arc<Connection>, Error> {
         let free = || {
             self.lanes
                 .iter()
                 .filter_map(|lane| lane.connection.borrow().clone())
-                .filter(|connection| !connection.client.is_closed())
+                .filter(|connection| connection.is_live(since))
                 .min_by_key(|connection| connection.in_flight.load(Ordering::Relaxed))
         };
         if let Some(connection) = free() {
             return Ok(connection);
         }
-        let wait = call.time_left.map_or(self.wait, |left| left.min(self.wait));
+        let left = call.deadline.remaining();
+        let wait = left.map_or(self.wait, |left| left.min(self.wait));
         let any = futures::future::select_all(self.lanes.iter().map(|lane| {
             let mut connection = lane.connection.clone();
             Box::pin(async move {
                 let live =
-                    |c: &Option<Arc<Connection>>| c.as_ref().is_some_and(|c| !c.client.is_closed());
+                    |c: &Option<Arc<Connection>>| c.as_ref().is_some_and(|c| c.is_live(since));
                 connection.wait_for(live).await.ok().and_then(|c| c.clone())
             })
         }));
@@ -131,6 +137,57 @@ impl Drop for Lanes {
 }
 
 impl Connection {
+    fn is_live(&self, since: Option<Instant>) -> bool {
+        !self.client.is_closed() && since.is_none_or(|since| self.made_at > since)
+    }
+
+    async fn run<S: Shape>(self: &Arc<Self>, call: &Call) -> Result<(S::Out, u64), Error> {
+        let under_way = UnderWay::enter(self);
+        let mut result = self.attempt::<S>(call).await;
+        if result.as_ref().is_err_and(execute::is_stale) {
+            self.forget(call);
+            result = self.attempt::<S>(call).await;
+        }
+        under_way.answered();
+        result
+    }
+
+    async fn attempt<S: Shape>(&self, call: &Call) -> Result<(S::Out, u64), Error> {
+        let statement = self.prepare(call).await?;
+        execute::run::<S>(&self.client, call.name, &statement, &call.values).await
+    }
+
+    /// Waits until the server has answered what nobody waits for any more. Answers come in order, so that an empty
+    /// statement tells. One call at a time does it for all that were abandoned meanwhile.
+    async fn outwait(&self) {
+        loop {
+            let waiting = self.abandoned.load(Ordering::Relaxed);
+            if self.client.batch_execute("").await.is_err() {
+                return;
+            }
+            self.in_flight.fetch_sub(waiting, Ordering::Relaxed);
+            if self.abandoned.fetch_sub(waiting, Ordering::Relaxed) == waiting {
+                return;
+            }
+        }
+    }
+
+    /// Drops what is prepared of a text, so that it is prepared anew.
+    fn forget(&self, call: &Call) {
+        let mut prepared = self
+            .prepared
+            .lock()
+            .expect("no holder of the lane's lock can panic");
+        match &call.text {
+            CallText::Declared { postgres, .. } => {
+                prepared.declared.remove(&key(postgres));
+            }
+            CallText::Built(text) => {
+                prepared.built.remove(text);
+            }
+        }
+    }
+
     async fn prepare(&self, call: &Call) -> Result<Statement, Error> {
         let slot = {
             let mut prepared = self
@@ -138,12 +195,9 @@ impl Connection {
                 .lock()
                 .expect("no holder of the lane's lock can panic");
             match &call.text {
-                CallText::Declared { postgres, .. } => Arc::clone(
-                    prepared
-                        .declared
-                        .entry(postgres.as_ptr().addr())
-                        .or_default(),
-                ),
+                CallText::Declared { postgres, .. } => {
+                    Arc::clone(prepared.declared.entry(key(postgres)).or_default())
+                }
                 CallText::Built(text) => {
                     if let Some(slot) = prepared.built.get(text) {
                         Arc::clone(slot)
@@ -164,19 +218,41 @@ impl Connection {
     }
 }
 
-/// Counts a statement as under way for as long as it lives.
-struct InFlight<'a>(&'a AtomicUsize);
+fn key(text: &'static str) -> (usize, usize) {
+    (text.as_ptr().addr(), text.len())
+}
 
-impl<'a> InFlight<'a> {
-    fn enter(connection: &'a Connection) -> Self {
+/// A statement under way. Dropped before its answer, it goes on counting until the server is done with it: else the
+/// lane that it blocks would look idle and draw everything to itself.
+struct UnderWay<'a> {
+    connection: &'a Arc<Connection>,
+    answered: bool,
+}
+
+impl<'a> UnderWay<'a> {
+    fn enter(connection: &'a Arc<Connection>) -> Self {
         connection.in_flight.fetch_add(1, Ordering::Relaxed);
-        Self(&connection.in_flight)
+        Self {
+            connection,
+            answered: false,
+        }
+    }
+
+    fn answered(mut self) {
+        self.answered = true;
     }
 }
 
-impl Drop for InFlight<'_> {
+impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        if self.answered {
+            self.connection.in_flight.fetch_sub(1, Ordering::Relaxed);
+        } else if self.connection.abandoned.fetch_add(1, Ordering::Relaxed) == 0
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            let connection = Arc::clone(self.connection);
+            runtime.spawn(async move { connection.outwait().await });
+        }
     }
 }
 
@@ -189,7 +265,9 @@ async fn keep(address: Config, lane: watch::Sender<Option<Arc<Connection>>>) {
                 backoff = BACKOFF_START;
                 lane.send_replace(Some(Arc::new(Connection {
                     client,
+                    made_at: Instant::now(),
                     in_flight: AtomicUsize::new(0),
+                    abandoned: AtomicUsize::new(0),
                     prepared: Mutex::default(),
                 })));
                 if let Err(e) = connection.await {

@@ -2,11 +2,14 @@
 //! have a connection to itself.
 mod encode;
 mod execute;
+mod held;
 mod lanes;
 mod pipeline;
 mod pool;
 
+use std::fmt::Write as _;
 use std::str::FromStr as _;
+use std::time::Duration;
 
 use tokio_postgres::Config;
 
@@ -16,7 +19,11 @@ use crate::error::Error;
 use crate::statement::{Call, Shape};
 
 pub(crate) use execute::error;
+pub(crate) use held::Held;
 pub(crate) use pool::PostgresTransaction;
+
+/// After this much silence on the wire a peer is taken for dead, so that nobody waits for a machine that vanished.
+const SILENCE: Duration = Duration::from_secs(20);
 
 /// The PostgreSQL engine.
 #[derive(Debug)]
@@ -27,17 +34,25 @@ pub(crate) struct Postgres {
 
 impl Postgres {
     /// Opens the lanes and the pool; connections are made in the background and whenever one is lost.
-    pub(crate) fn open(url: &str, config: &PostgresConfig) -> Result<Self, Error> {
+    ///
+    /// A connection that idles in a transaction for longer than `hold` is ended by the server.
+    pub(crate) fn open(url: &str, config: &PostgresConfig, hold: Duration) -> Result<Self, Error> {
         let mut address = Config::from_str(url).map_err(|e| Error::Address(e.to_string()))?;
         address
             .application_name("brisk")
-            .connect_timeout(config.connect_wait);
+            .connect_timeout(config.connect_wait)
+            .tcp_user_timeout(SILENCE)
+            .keepalives_idle(SILENCE)
+            .keepalives_interval(SILENCE / 4)
+            .keepalives_retries(4);
+        let lane = [("statement_timeout", config.statement_timeout)];
+        let own = [
+            ("statement_timeout", config.slow_statement_timeout),
+            ("idle_in_transaction_session_timeout", hold),
+        ];
         Ok(Self {
-            lanes: lanes::Lanes::open(&with_timeout(&address, config.statement_timeout), config),
-            pool: pool::Pool::open(
-                with_timeout(&address, config.slow_statement_timeout),
-                config,
-            )?,
+            lanes: lanes::Lanes::open(&with_limits(&address, &lane), config),
+            pool: pool::Pool::open(with_limits(&address, &own), config)?,
         })
     }
 
@@ -60,11 +75,9 @@ impl Postgres {
         self.pool.begin(isolation).await
     }
 
-    /// A connection of its own: migrations and the tests that describe statements.
-    pub(crate) async fn checkout(
-        &self,
-        name: &'static str,
-    ) -> Result<deadpool_postgres::Object, Error> {
+    /// A connection of its own: migrations and the tests that describe statements. Whoever is done says that it is
+    /// clean.
+    pub(crate) async fn checkout(&self, name: &'static str) -> Result<Held, Error> {
         self.pool.checkout(name).await
     }
 
@@ -74,9 +87,14 @@ impl Postgres {
     }
 }
 
-fn with_timeout(address: &Config, limit: std::time::Duration) -> Config {
+fn with_limits(address: &Config, limits: &[(&str, Duration)]) -> Config {
+    let mut options = address.get_options().unwrap_or_default().to_owned();
+    for (setting, limit) in limits {
+        // 0 would mean no limit.
+        let limit = limit.as_millis().max(1);
+        write!(options, " -c {setting}={limit}").expect("writing to a String cannot fail");
+    }
     let mut address = address.clone();
-    let own = address.get_options().unwrap_or_default().to_owned();
-    address.options(format!("{own} -c statement_timeout={}", limit.as_millis()).trim());
+    address.options(options.trim());
     address
 }

@@ -1,5 +1,7 @@
 //! A batch in one round trip: all its executions are sent before the first answer is waited for.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use deadpool_postgres::Object;
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
@@ -30,7 +32,9 @@ struct Execution<'a> {
 }
 
 enum Kind<'a> {
-    Plain(&'static str),
+    Begin,
+    /// Commits, unless a step has failed on our side already: the server never heard of that one.
+    End,
     Affected(&'a Statement, &'a [Value]),
     Returning(&'a Statement, &'a [Value]),
 }
@@ -53,10 +57,10 @@ pub(super) async fn run(
     for step in batch.steps {
         ready.push(prepare(client, step).await?);
     }
-    let plain = |name, text| Execution {
+    let plain = |name, kind| Execution {
         step: usize::MAX,
         name,
-        kind: Kind::Plain(text),
+        kind,
     };
     let steps = ready.iter().enumerate().flat_map(|(step, r)| {
         r.sets.iter().map(move |values| Execution {
@@ -70,22 +74,23 @@ pub(super) async fn run(
         })
     });
     let executions: Vec<_> = match frame {
-        // After a failed step the server answers COMMIT with an undo.
-        Frame::Whole => std::iter::once(plain("db.begin", "BEGIN"))
+        // After a step that the server refused it answers COMMIT with an undo.
+        Frame::Whole => std::iter::once(plain("db.begin", Kind::Begin))
             .chain(steps)
-            .chain([plain("db.commit", "COMMIT")])
+            .chain([plain("db.commit", Kind::End)])
             .collect(),
         Frame::Inside => steps.collect(),
     };
     let mut outcomes = vec![Outcome::default(); ready.len()];
     let mut failed = None;
+    let broken = AtomicBool::new(false);
     let mut waiting = executions.into_iter();
     let mut under_way = FuturesOrdered::new();
     loop {
         while under_way.len() < DEPTH
             && let Some(execution) = waiting.next()
         {
-            under_way.push_back(start(client, execution));
+            under_way.push_back(start(client, execution, &broken));
         }
         let Some(result) = under_way.next().await else {
             break;
@@ -101,7 +106,15 @@ pub(super) async fn run(
             Err(e) => failed = failed.or(Some(e)),
         }
     }
-    failed.map_or(Ok(outcomes), Err)
+    match failed {
+        None => Ok(outcomes),
+        Some(e) => {
+            if execute::is_stale(&e) {
+                client.statement_cache.clear();
+            }
+            Err(e)
+        }
+    }
 }
 
 async fn prepare(client: &Object, step: Step) -> Result<Ready, Error> {
@@ -135,31 +148,48 @@ async fn prepare(client: &Object, step: Step) -> Result<Ready, Error> {
 fn start<'a>(
     client: &'a Object,
     execution: Execution<'a>,
+    broken: &'a AtomicBool,
 ) -> BoxFuture<'a, Result<(usize, Outcome), Error>> {
     let Execution { step, name, kind } = execution;
     Box::pin(async move {
-        let outcome = match kind {
-            Kind::Plain(text) => {
-                client
-                    .batch_execute(text)
-                    .await
-                    .map_err(|e| execute::error(name, e))?;
-                Outcome::default()
-            }
-            Kind::Affected(statement, values) => {
-                let (_, affected) =
-                    execute::run::<Affected>(client, name, statement, values).await?;
-                Outcome {
-                    affected,
-                    returned: Vec::new(),
-                }
-            }
-            Kind::Returning(statement, values) => {
-                let (returned, affected) =
-                    execute::run::<Vec<i64>>(client, name, statement, values).await?;
-                Outcome { affected, returned }
-            }
-        };
-        Ok((step, outcome))
+        let result = execute(client, name, kind, broken).await;
+        // Executions are sent in their order, each at its first poll, so the end knows what the others met on our side.
+        if result.is_err() {
+            broken.store(true, Ordering::Relaxed);
+        }
+        result.map(|outcome| (step, outcome))
     })
+}
+
+async fn execute(
+    client: &Object,
+    name: &'static str,
+    kind: Kind<'_>,
+    broken: &AtomicBool,
+) -> Result<Outcome, Error> {
+    match kind {
+        Kind::Begin => plain(client, name, "BEGIN").await,
+        Kind::End if broken.load(Ordering::Relaxed) => plain(client, name, "ROLLBACK").await,
+        Kind::End => plain(client, name, "COMMIT").await,
+        Kind::Affected(statement, values) => {
+            let (_, affected) = execute::run::<Affected>(client, name, statement, values).await?;
+            Ok(Outcome {
+                affected,
+                returned: Vec::new(),
+            })
+        }
+        Kind::Returning(statement, values) => {
+            let (returned, affected) =
+                execute::run::<Vec<i64>>(client, name, statement, values).await?;
+            Ok(Outcome { affected, returned })
+        }
+    }
+}
+
+async fn plain(client: &Object, name: &'static str, text: &str) -> Result<Outcome, Error> {
+    client
+        .batch_execute(text)
+        .await
+        .map_err(|e| execute::error(name, e))?;
+    Ok(Outcome::default())
 }

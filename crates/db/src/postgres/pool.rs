@@ -1,6 +1,5 @@
 //! The checkout pool: transactions, batches, bulk loads and statements known to be slow.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use deadpool_postgres::{
@@ -8,6 +7,7 @@ use deadpool_postgres::{
 };
 use tokio_postgres::{Config, NoTls};
 
+use super::held::Held;
 use super::{execute, pipeline};
 use crate::batch::{Batch, Outcome};
 use crate::config::PostgresConfig;
@@ -39,8 +39,8 @@ impl Pool {
         Ok(Self(pool))
     }
 
-    pub(super) async fn checkout(&self, name: &'static str) -> Result<Object, Error> {
-        self.0.get().await.map_err(|e| match e {
+    pub(super) async fn checkout(&self, name: &'static str) -> Result<Held, Error> {
+        self.0.get().await.map(Held::new).map_err(|e| match e {
             PoolError::Backend(e) => match execute::error(name, e) {
                 Error::Statement { source, .. } => Error::unavailable(name, source),
                 known => known,
@@ -54,23 +54,36 @@ impl Pool {
 
     pub(super) async fn run<S: Shape>(&self, call: Call) -> Result<(S::Out, u64), Error> {
         let client = self.checkout(call.name).await?;
-        run::<S>(&client, &call).await
+        let mut result = run::<S>(&client, &call).await;
+        if result.as_ref().is_err_and(execute::is_stale) {
+            result = run::<S>(&client, &call).await;
+        }
+        client.clean();
+        result
     }
 
     pub(super) async fn batch(&self, batch: Batch) -> Result<Vec<Outcome>, Error> {
-        let transaction = PostgresTransaction::hold(self.checkout(batch.name()).await?);
-        let outcomes = pipeline::run(transaction.client(), batch, pipeline::Frame::Whole).await;
-        transaction.ended();
-        outcomes
+        let client = self.checkout(batch.name()).await?;
+        let outcomes = pipeline::run(&client, batch, pipeline::Frame::Whole).await;
+        // Every answer is in, that to COMMIT or ROLLBACK too.
+        client.clean();
+        outcomes.map_err(again)
     }
 
+    /// Begins a transaction; on another connection where the first one turns out to be lost.
     pub(super) async fn begin(
         &self,
         isolation: &'static str,
     ) -> Result<PostgresTransaction, Error> {
-        let transaction = PostgresTransaction::hold(self.checkout("db.begin").await?);
-        transaction.plain("db.begin", isolation).await?;
-        Ok(transaction)
+        let mut spare = true;
+        loop {
+            let client = self.checkout("db.begin").await?;
+            match plain(&client, "db.begin", isolation).await {
+                Ok(()) => return Ok(PostgresTransaction(client)),
+                Err(Error::Unavailable { .. }) if spare => spare = false,
+                Err(e) => return Err(e),
+            }
+        }
     }
 
     pub(super) fn close(&self) {
@@ -83,70 +96,54 @@ async fn run<S: Shape>(client: &Object, call: &Call) -> Result<(S::Out, u64), Er
         .prepare_cached(call.postgres_text())
         .await
         .map_err(|e| execute::error(call.name, e))?;
-    execute::run::<S>(client, call.name, &statement, &call.values).await
+    let result = execute::run::<S>(client, call.name, &statement, &call.values).await;
+    if result.as_ref().is_err_and(execute::is_stale) {
+        client.statement_cache.remove(call.postgres_text(), &[]);
+    }
+    result
+}
+
+/// A transaction that met a statement from before a change of the schema may be tried again; it is prepared anew then.
+fn again(error: Error) -> Error {
+    match error {
+        Error::Statement { statement, source } if execute::is_stale_source(&source) => {
+            Error::Serialization { statement, source }
+        }
+        other => other,
+    }
+}
+
+async fn plain(client: &Object, name: &'static str, text: &str) -> Result<(), Error> {
+    client
+        .batch_execute(text)
+        .await
+        .map_err(|e| execute::error(name, e))
 }
 
 /// A transaction on a connection of its own. Dropped before its end, the connection is closed, which undoes it.
 #[derive(Debug)]
-pub(crate) struct PostgresTransaction {
-    /// Empty only while it is dropped.
-    connection: Option<Object>,
-    ended: AtomicBool,
-}
+pub(crate) struct PostgresTransaction(Held);
 
 impl PostgresTransaction {
-    const fn hold(connection: Object) -> Self {
-        Self {
-            connection: Some(connection),
-            ended: AtomicBool::new(false),
-        }
-    }
-
-    fn client(&self) -> &Object {
-        self.connection
-            .as_ref()
-            .expect("the connection is there until the drop")
-    }
-
-    /// Marks the connection as clean, so that it goes back to the pool.
-    fn ended(&self) {
-        self.ended.store(true, Ordering::Relaxed);
-    }
-
-    async fn plain(&self, name: &'static str, text: &str) -> Result<(), Error> {
-        self.client()
-            .batch_execute(text)
-            .await
-            .map_err(|e| execute::error(name, e))
-    }
-
     pub(crate) async fn run<S: Shape>(&self, call: Call) -> Result<(S::Out, u64), Error> {
-        run::<S>(self.client(), &call).await
+        run::<S>(&self.0, &call).await.map_err(again)
     }
 
     pub(crate) async fn batch(&self, batch: Batch) -> Result<Vec<Outcome>, Error> {
-        pipeline::run(self.client(), batch, pipeline::Frame::Inside).await
+        pipeline::run(&self.0, batch, pipeline::Frame::Inside)
+            .await
+            .map_err(again)
     }
 
     pub(crate) async fn commit(&self) -> Result<(), Error> {
-        self.plain("db.commit", "COMMIT").await?;
-        self.ended();
+        plain(&self.0, "db.commit", "COMMIT").await?;
+        self.0.clean();
         Ok(())
     }
 
     pub(crate) async fn rollback(&self) -> Result<(), Error> {
-        self.plain("db.rollback", "ROLLBACK").await?;
-        self.ended();
+        plain(&self.0, "db.rollback", "ROLLBACK").await?;
+        self.0.clean();
         Ok(())
-    }
-}
-
-impl Drop for PostgresTransaction {
-    fn drop(&mut self) {
-        if let Some(connection) = self.connection.take()
-            && !self.ended.load(Ordering::Relaxed)
-        {
-            drop(Object::take(connection));
-        }
     }
 }

@@ -77,11 +77,7 @@ fn collect<R: FromRow>(
     let mut found = Vec::new();
     let mut rows = statement.raw_query();
     while let Some(row) = rows.next().map_err(|e| error(name, e))? {
-        let row = R::from_row(&Row(Inner::Sqlite(row))).map_err(|source| Error::Decode {
-            statement: name,
-            source,
-        })?;
-        found.push(row);
+        found.push(Row(Inner::Sqlite(row)).read(name)?);
     }
     Ok(found)
 }
@@ -105,15 +101,27 @@ pub(crate) fn error(statement: &'static str, source: rusqlite::Error) -> Error {
         ErrorCode::ConstraintViolation => {
             let constraint = match failure.extended_code {
                 ffi::SQLITE_CONSTRAINT_FOREIGNKEY => Constraint::ForeignKey,
-                ffi::SQLITE_CONSTRAINT_CHECK => Constraint::Check,
+                ffi::SQLITE_CONSTRAINT_CHECK | ffi::SQLITE_CONSTRAINT_TRIGGER => Constraint::Check,
                 ffi::SQLITE_CONSTRAINT_NOTNULL => Constraint::NotNull,
-                _ => Constraint::Unique,
+                ffi::SQLITE_CONSTRAINT_UNIQUE
+                | ffi::SQLITE_CONSTRAINT_PRIMARYKEY
+                | ffi::SQLITE_CONSTRAINT_ROWID => Constraint::Unique,
+                // A value of the wrong type in a STRICT table, for example.
+                _ => {
+                    return Error::Statement {
+                        statement,
+                        source: source.into(),
+                    };
+                }
             };
-            let rule = message
-                .as_deref()
-                .and_then(|m| m.rsplit(": ").next())
-                .unwrap_or_default()
-                .to_owned();
+            let message = message.as_deref().unwrap_or_default();
+            let rule = match constraint {
+                Constraint::ForeignKey => "",
+                _ => message
+                    .split_once("failed: ")
+                    .map_or(message, |(_, rule)| rule),
+            }
+            .to_owned();
             Error::Constraint {
                 statement,
                 constraint,

@@ -6,6 +6,7 @@ mod encode;
 mod execute;
 mod readers;
 mod transaction;
+mod watch;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -19,6 +20,7 @@ use crate::statement::{Call, Shape};
 
 pub(crate) use execute::{describe, error};
 pub(crate) use transaction::SqliteTransaction;
+pub use writer::GroupCommits;
 
 /// How many prepared statements a connection keeps; above the number of declared statements of all services.
 const STATEMENT_CACHE: usize = 512;
@@ -41,6 +43,10 @@ impl Sqlite {
             writer,
             readers,
         })
+    }
+
+    pub(crate) fn group_commits(&self) -> GroupCommits {
+        self.writer.group_commits()
     }
 
     pub(crate) fn path(&self) -> &Path {

@@ -5,8 +5,10 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::execute;
+use super::watch::Watch;
 use crate::batch::{Batch, Outcome};
 use crate::error::Error;
+use crate::panics::caught;
 use crate::statement::{Call, Shape};
 
 /// One step, run on the writer's connection.
@@ -23,7 +25,7 @@ pub(super) struct Commands {
     started: oneshot::Sender<Result<(), Error>>,
 }
 
-/// The caller's end. Dropping it without a commit undoes the transaction.
+/// The caller's end. Closing or dropping it without a commit undoes the transaction.
 #[derive(Debug)]
 pub(crate) struct SqliteTransaction {
     messages: Sender<Message>,
@@ -89,6 +91,11 @@ impl SqliteTransaction {
         answer.await.map_err(|_lost| lost())?
     }
 
+    /// Undoes what is not committed, whoever else still holds this end.
+    pub(crate) fn close(&self) {
+        self.messages.close();
+    }
+
     async fn step<T: Send + 'static>(
         &self,
         name: &'static str,
@@ -99,7 +106,7 @@ impl SqliteTransaction {
             statement: name,
             source: None,
         };
-        let command: Command = Box::new(move |conn| drop(reply.send(work(conn))));
+        let command: Command = Box::new(move |conn| drop(reply.send(caught(name, || work(conn)))));
         self.messages
             .send(Message::Command(command))
             .await
@@ -109,8 +116,11 @@ impl SqliteTransaction {
 }
 
 /// Serves one transaction from `BEGIN` to its end.
-pub(super) fn serve(conn: &Connection, commands: Commands) {
+pub(super) fn serve(conn: &Connection, commands: Commands, watch: &Watch) {
     let Commands { messages, started } = commands;
+    if started.is_closed() {
+        return;
+    }
     let begun = conn
         .execute_batch("BEGIN IMMEDIATE")
         .map_err(|e| execute::error("db.begin", e));
@@ -119,29 +129,44 @@ pub(super) fn serve(conn: &Connection, commands: Commands) {
         rollback(conn);
         return;
     }
+    // A caller that gives up must not leave the writer busy with its last statement.
+    let caller = messages.clone();
+    watch.start(None, move || caller.is_closed());
+    let commit = steps(conn, &messages);
+    watch.stop();
+    if let Some(reply) = commit {
+        let result = conn
+            .execute_batch("COMMIT")
+            .map_err(|e| execute::error("db.commit", e));
+        if result.is_err() {
+            rollback(conn);
+        }
+        drop(reply.send(result));
+    } else {
+        rollback(conn);
+    }
+}
+
+/// Runs what the caller asks for until it wants a commit; `None` when the transaction is to be undone.
+fn steps(
+    conn: &Connection,
+    messages: &Receiver<Message>,
+) -> Option<oneshot::Sender<Result<(), Error>>> {
     loop {
         match messages.recv_blocking() {
             Ok(Message::Command(command)) => command(conn),
-            Ok(Message::Commit(reply)) => {
-                let result = conn
-                    .execute_batch("COMMIT")
-                    .map_err(|e| execute::error("db.commit", e));
-                if result.is_err() {
-                    rollback(conn);
-                }
-                drop(reply.send(result));
-                return;
-            }
+            Ok(Message::Commit(reply)) => return Some(reply),
             // The caller gave up: its closure failed, its deadline passed, or it was cancelled.
-            Err(_) => {
-                rollback(conn);
-                return;
-            }
+            Err(_) => return None,
+        }
+        // A full disk, an interrupted write and their like undo everything; what came after would stand by itself.
+        if conn.is_autocommit() {
+            return None;
         }
     }
 }
 
-fn rollback(conn: &Connection) {
+pub(super) fn rollback(conn: &Connection) {
     if !conn.is_autocommit()
         && let Err(e) = conn.execute_batch("ROLLBACK")
     {

@@ -1,6 +1,8 @@
 //! The writer thread: concurrent writes are folded into one commit and answered after it.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use async_channel::{Receiver, Sender};
@@ -9,9 +11,11 @@ use tokio::sync::oneshot;
 
 use super::execute;
 use super::transaction::{self, SqliteTransaction};
+use super::watch::Watch;
 use crate::batch::{Batch, Outcome};
 use crate::config::SqliteConfig;
 use crate::error::Error;
+use crate::panics::caught;
 use crate::statement::{Call, Shape};
 
 /// How the commit of a group ended, told to each of its members.
@@ -20,7 +24,7 @@ pub(super) type Committed = Result<(), String>;
 /// Answers the caller, once it is known whether the group's commit held.
 type Deliver = Box<dyn FnOnce(&Committed) + Send>;
 
-/// One write of a group; it gets the reason instead of the connection when no transaction could begin.
+/// One write of a group, which does not panic; it gets the reason instead of the connection when no transaction could begin.
 type Work = Box<dyn FnOnce(Result<&Connection, &str>) -> Deliver + Send>;
 
 pub(super) enum Job {
@@ -34,23 +38,48 @@ pub(super) enum Job {
     Close(oneshot::Sender<()>),
 }
 
+/// What the SQLite writer has committed since the file was opened; transactions are not counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GroupCommits {
+    /// Commits that held.
+    pub commits: u64,
+    /// Writes that they folded together.
+    pub writes: u64,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    commits: AtomicU64,
+    writes: AtomicU64,
+}
+
 #[derive(Debug)]
 pub(super) struct Writer {
     queue: Sender<Job>,
+    counts: Arc<Counts>,
 }
 
 impl Writer {
     pub(super) fn start(conn: Connection, config: &SqliteConfig) -> Result<Self, Error> {
-        let (queue, jobs) = async_channel::bounded(config.queue);
+        let (queue, jobs) = async_channel::bounded(config.queue.max(1));
         let limits = Limits {
             group: config.group_max,
             hold: config.group_hold,
         };
+        let counts = Arc::new(Counts::default());
+        let counted = Arc::clone(&counts);
         std::thread::Builder::new()
             .name("sqlite-write".to_owned())
-            .spawn(move || serve(conn, &jobs, &limits))
+            .spawn(move || serve(conn, &jobs, &limits, &counted))
             .map_err(|e| Error::unavailable("db.open", e))?;
-        Ok(Self { queue })
+        Ok(Self { queue, counts })
+    }
+
+    pub(super) fn group_commits(&self) -> GroupCommits {
+        GroupCommits {
+            commits: self.counts.commits.load(Ordering::Relaxed),
+            writes: self.counts.writes.load(Ordering::Relaxed),
+        }
     }
 
     pub(super) async fn run<S: Shape>(&self, call: Call) -> Result<(S::Out, u64), Error> {
@@ -73,15 +102,20 @@ impl Writer {
                     .map_err(|e| execute::error(name, e))
             };
             raw("SAVEPOINT batch")?;
-            let result = batch
-                .steps
-                .iter()
-                .map(|step| execute::step(conn, step))
-                .collect::<Result<Vec<_>, _>>();
-            if result.is_err() {
-                raw("ROLLBACK TO batch")?;
+            let result = caught(name, || {
+                batch
+                    .steps
+                    .iter()
+                    .map(|step| execute::step(conn, step))
+                    .collect::<Result<Vec<_>, _>>()
+            });
+            // Where the engine has undone everything by itself, the savepoint is gone too.
+            if !conn.is_autocommit() {
+                if result.is_err() {
+                    raw("ROLLBACK TO batch")?;
+                }
+                raw("RELEASE batch")?;
             }
-            raw("RELEASE batch")?;
             result
         })
         .await
@@ -101,7 +135,9 @@ impl Writer {
         let (reply, answer) = oneshot::channel();
         self.send(
             name,
-            Job::Exclusive(Box::new(move |conn| drop(reply.send(work(conn))))),
+            Job::Exclusive(Box::new(move |conn| {
+                drop(reply.send(caught(name, || work(conn))));
+            })),
         )
         .await?;
         answer.await.map_err(|e| Error::unavailable(name, e))?
@@ -122,8 +158,12 @@ impl Writer {
     ) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
         let job = Job::Work(Box::new(move |conn| {
+            // Nothing was begun yet, and nobody waits for it any more.
+            if reply.is_closed() {
+                return Box::new(|_: &Committed| ());
+            }
             let result = match conn {
-                Ok(conn) => work(conn),
+                Ok(conn) => caught(name, || work(conn)),
                 Err(why) => Err(Error::unavailable(name, why)),
             };
             Box::new(move |committed: &Committed| {
@@ -157,7 +197,8 @@ struct Limits {
     hold: Duration,
 }
 
-fn serve(mut conn: Connection, jobs: &Receiver<Job>, limits: &Limits) {
+fn serve(mut conn: Connection, jobs: &Receiver<Job>, limits: &Limits, counts: &Counts) {
+    let watch = Watch::over(&mut conn);
     let mut put_back = VecDeque::with_capacity(1);
     loop {
         let job = match put_back.pop_front() {
@@ -168,9 +209,13 @@ fn serve(mut conn: Connection, jobs: &Receiver<Job>, limits: &Limits) {
             },
         };
         match job {
-            Job::Work(first) => put_back.extend(group(&conn, first, jobs, limits)),
-            Job::Transaction(commands) => transaction::serve(&conn, commands),
-            Job::Exclusive(work) => work(&mut conn),
+            Job::Work(first) => put_back.extend(group(&conn, first, jobs, limits, counts)),
+            Job::Transaction(commands) => transaction::serve(&conn, commands, &watch),
+            Job::Exclusive(work) => {
+                work(&mut conn);
+                // A transaction that the work left open, by a panic for example, would swallow all that follows.
+                transaction::rollback(&conn);
+            }
             Job::Close(done) => {
                 if let Err(e) =
                     conn.execute_batch("PRAGMA optimize; PRAGMA wal_checkpoint(TRUNCATE)")
@@ -186,37 +231,55 @@ fn serve(mut conn: Connection, jobs: &Receiver<Job>, limits: &Limits) {
 }
 
 /// Commits `first` together with the writes that wait; gives back the job that ended the group, if one did.
-fn group(conn: &Connection, first: Work, jobs: &Receiver<Job>, limits: &Limits) -> Option<Job> {
+fn group(
+    conn: &Connection,
+    first: Work,
+    jobs: &Receiver<Job>,
+    limits: &Limits,
+    counts: &Counts,
+) -> Option<Job> {
     let started_at = Instant::now();
     let begun = conn
         .execute_batch("BEGIN IMMEDIATE")
         .map_err(|e| e.to_string());
+    // Where another program holds the file, those that wait hear of it together and not one after the other.
+    let place = match &begun {
+        Ok(()) => Ok(conn),
+        Err(why) => Err(why.as_str()),
+    };
     let mut deliveries = Vec::new();
     let mut next = Some(first);
     let mut stopper = None;
-    if begun.is_ok() {
-        while let Some(work) = next.take() {
-            deliveries.push(work(Ok(conn)));
-            if deliveries.len() >= limits.group || started_at.elapsed() > limits.hold {
-                break;
-            }
-            match jobs.try_recv() {
-                Ok(Job::Work(work)) => next = Some(work),
-                Ok(other) => stopper = Some(other),
-                Err(_) => {}
-            }
+    let mut undone = false;
+    while let Some(work) = next.take() {
+        deliveries.push(work(place));
+        // A full disk and its like undo the whole group; what came after would stand by itself.
+        undone = begun.is_ok() && conn.is_autocommit();
+        let aged = begun.is_ok() && started_at.elapsed() > limits.hold;
+        if undone || aged || deliveries.len() >= limits.group {
+            break;
+        }
+        match jobs.try_recv() {
+            Ok(Job::Work(work)) => next = Some(work),
+            Ok(other) => stopper = Some(other),
+            Err(_) => {}
         }
     }
-    if let (Err(why), Some(work)) = (&begun, next.take()) {
-        deliveries.push(work(Err(why)));
-    }
-    let committed = begun.and_then(|()| conn.execute_batch("COMMIT").map_err(|e| e.to_string()));
-    if let Err(why) = &committed {
-        tracing::error!(error = %why, writes = deliveries.len(), "a group of writes could not be committed");
-        if !conn.is_autocommit()
-            && let Err(e) = conn.execute_batch("ROLLBACK")
-        {
-            tracing::error!(error = %e, "the failed group could not be undone");
+    let committed = match begun {
+        Ok(()) if undone => Err("the engine undid the group of writes".to_owned()),
+        Ok(()) => conn.execute_batch("COMMIT").map_err(|e| e.to_string()),
+        Err(why) => Err(why),
+    };
+    match &committed {
+        Ok(()) => {
+            counts.commits.fetch_add(1, Ordering::Relaxed);
+            counts
+                .writes
+                .fetch_add(deliveries.len() as u64, Ordering::Relaxed);
+        }
+        Err(why) => {
+            tracing::error!(error = %why, writes = deliveries.len(), "a group of writes could not be committed");
+            transaction::rollback(conn);
         }
     }
     for deliver in deliveries {

@@ -1,0 +1,80 @@
+//! A connection of the pool that goes back only when it is known to be idle and outside any transaction.
+
+use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use deadpool_postgres::Object;
+use tokio_postgres::NoTls;
+
+/// How long a server may take to hear of a cancellation before we close the connection without it.
+const CANCEL_WAIT: Duration = Duration::from_secs(2);
+
+/// Dropped before it is [clean](Held::clean), its statement is cancelled and the connection is closed, which undoes
+/// what was not committed. Until then it keeps its place in the pool, so that a server that does not answer cannot
+/// gather more connections than the pool has.
+#[derive(Debug)]
+pub(crate) struct Held {
+    /// Empty only while it is dropped.
+    connection: Option<Object>,
+    clean: AtomicBool,
+}
+
+impl Held {
+    pub(super) const fn new(connection: Object) -> Self {
+        Self {
+            connection: Some(connection),
+            clean: AtomicBool::new(false),
+        }
+    }
+
+    /// The driver's connection, to itself.
+    pub(crate) fn connection(&mut self) -> &mut tokio_postgres::Client {
+        self.connection
+            .as_mut()
+            .expect("the connection is there until the drop")
+    }
+
+    /// Says that nothing is under way and no transaction is open.
+    pub(crate) fn clean(&self) {
+        self.clean.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Deref for Held {
+    type Target = Object;
+
+    fn deref(&self) -> &Object {
+        self.connection
+            .as_ref()
+            .expect("the connection is there until the drop")
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let Some(connection) = self.connection.take() else {
+            return;
+        };
+        if self.clean.load(Ordering::Relaxed) {
+            return;
+        }
+        let runtime = tokio::runtime::Handle::try_current();
+        match runtime {
+            Ok(runtime) if !connection.is_closed() => {
+                runtime.spawn(cancel(connection));
+            }
+            _ => drop(Object::take(connection)),
+        }
+    }
+}
+
+async fn cancel(connection: Object) {
+    let token = connection.cancel_token();
+    match tokio::time::timeout(CANCEL_WAIT, token.cancel_query(NoTls)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(e)) => tracing::debug!(error = %e, "an abandoned statement could not be cancelled"),
+        Err(_) => tracing::debug!("the server does not take cancellations"),
+    }
+    drop(Object::take(connection));
+}

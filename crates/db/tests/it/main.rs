@@ -1,0 +1,24 @@
+//! The database layer against both engines: one source for each behaviour, and faults on purpose.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a helper of a test fails the test that called it"
+)]
+
+#[macro_use]
+mod harness;
+
+mod concurrency;
+mod constraints;
+mod deadlines;
+mod durability;
+mod faults;
+mod migrations;
+mod panics;
+mod parity;
+mod pools;
+mod transactions;
+mod values;
+mod verify;
+mod writes;
