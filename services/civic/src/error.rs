@@ -151,6 +151,9 @@ impl Failure for Error {
             Self::Jobs(error) => error.class(),
             Self::NotFound { .. } => Class::NotFound,
             Self::IssueClosed
+            | Self::LastReport
+            | Self::Merged
+            | Self::Decided
             | Self::NotHeld
             | Self::InUse { .. }
             | Self::Exists { .. }
@@ -201,17 +204,17 @@ impl Failure for Error {
             Self::Db(error) => error.detail(),
             Self::Auth(error) => error.detail(),
             Self::Jobs(error) => error.detail(),
+            Self::Stored { .. } => "something went wrong on our side".into(),
+            Self::Fields(errors) if errors.0.len() > 1 => {
+                format!("{} fields cannot be accepted", errors.0.len()).into()
+            }
             Self::AnonymousNotAllowed
             | Self::NotHeld
             | Self::LastReport
             | Self::Merged
             | Self::Decided
-            | Self::IssueClosed => self.to_string().into(),
-            Self::Stored { .. } => "something went wrong on our side".into(),
-            Self::Fields(errors) if errors.0.len() > 1 => {
-                format!("{} fields cannot be accepted", errors.0.len()).into()
-            }
-            Self::NotFound { .. }
+            | Self::IssueClosed
+            | Self::NotFound { .. }
             | Self::InUse { .. }
             | Self::Exists { .. }
             | Self::TooMany { .. }

@@ -68,7 +68,7 @@ impl Workflow {
         source.issue.report_count -= 1;
         source.issue.reporter_count -= i64::from(!known(&people, from));
         source.event("split", actor, now, |e| {
-            e.data = Some(Json(json!({ "report_id": report })))
+            e.data = Some(Json(json!({ "report_id": report })));
         });
         let joins_known = to.is_some_and(|to| known(&people, to));
         let pending = row.into_pending();
@@ -237,7 +237,7 @@ impl Case {
             self.set_severity(severity, false, actor, settings, now);
         }
         self.event("merged", actor, now, |e| {
-            e.data = Some(Json(json!({ "from": id })))
+            e.data = Some(Json(json!({ "from": id })));
         });
     }
 

@@ -50,8 +50,10 @@ statements! {
 }
 
 /// The benchmarked queries.
+#[cfg(test)]
 pub(crate) struct Bench<'a>(pub(crate) &'a Session);
 
+#[cfg(test)]
 impl Bench<'_> {
     pub(crate) async fn report_page(
         &self,

@@ -11,6 +11,7 @@ use crate::model::{Category, Severity};
 /// A whole issue.
 #[derive(Clone, Debug, PartialEq, FromRow, Record)]
 #[record(table = "civic_issues")]
+#[expect(clippy::struct_excessive_bools, reason = "the columns of the table")]
 pub(crate) struct IssueRow {
     pub(crate) id: IssueId,
     pub(crate) tenant_id: TenantId,

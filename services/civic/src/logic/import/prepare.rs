@@ -372,7 +372,7 @@ fn attributes(
     make_storable(&mut all);
     all.as_object()
         .is_some_and(|all| !all.is_empty())
-        .then(|| Json(all))
+        .then_some(Json(all))
 }
 
 /// PostgreSQL's `jsonb` holds every character but NUL, which objects of NDJSON may name.

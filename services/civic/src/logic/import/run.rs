@@ -237,7 +237,7 @@ impl Run<'_> {
                 Some(settled) => settled,
                 None => return Ok(Some(End::Cancelled)),
             },
-            None => self.pretend(assembled),
+            None => self.pretend(&assembled),
         };
         self.tally.add(&settled);
         progress(Progress {
@@ -315,7 +315,7 @@ impl Run<'_> {
         }
     }
 
-    fn pretend(&mut self, assembled: Assembled) -> Tally {
+    fn pretend(&mut self, assembled: &Assembled) -> Tally {
         let room = ERRORS_SHOWN.saturating_sub(self.errors.len());
         let shown = assembled.chunk.errors.iter().take(room);
         self.errors.extend(shown.map(|error| RefusedRow {
