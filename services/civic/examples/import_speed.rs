@@ -9,29 +9,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use brisk_auth::{NewTenant, TenantDirectory, TenantKind, Tenants};
 use brisk_civic::{ImportOptions, ImportSetup, Importer, MIGRATIONS};
 use brisk_core::{Clock, Scope, TenantId};
-use brisk_db::{Db, DbConfig, MigrationSet};
+use brisk_db::{Db, DbConfig};
+use brisk_jobs::Queue;
 use brisk_testkit::files::SqliteFile;
 use brisk_testkit::servers::{Durability, Postgres};
 use jiff::tz::TimeZone;
 
 type Failure = Box<dyn std::error::Error>;
-
-/// What the kit owns of a tenant, as far as the civic tables refer to it.
-const TENANTS: MigrationSet = MigrationSet {
-    name: "example",
-    history: "brisk_migrations_example",
-    postgres: &[(
-        "V1__tenants",
-        "CREATE TABLE brisk_tenants (id bigint PRIMARY KEY); INSERT INTO brisk_tenants SELECT generate_series(1, 99)",
-    )],
-    sqlite: &[(
-        "V1__tenants",
-        "CREATE TABLE brisk_tenants (id INTEGER PRIMARY KEY);
-        INSERT INTO brisk_tenants WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 99) SELECT i FROM n",
-    )],
-};
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
@@ -57,11 +44,20 @@ async fn main() -> Result<(), Failure> {
 
 async fn measure(url: &str, files: &[PathBuf], chunk: Option<usize>) -> Result<(), Failure> {
     let db = Db::open(DbConfig::new(url)).await?;
-    db.migrate(&[TENANTS, MIGRATIONS]).await?;
+    db.migrate(&[brisk_auth::MIGRATIONS, brisk_jobs::MIGRATIONS, MIGRATIONS])
+        .await?;
     println!("{}", db.system().as_str());
-    for (file, tenant) in files.iter().zip(1..) {
+    let clock = Clock::system();
+    let platform = db.session(Scope::platform("import_speed"));
+    let directory = TenantDirectory::new(&db, &clock);
+    for (file, n) in files.iter().zip(1..) {
+        let new = NewTenant::new(format!("city-{n}"), "City", TenantKind::City);
+        let tenant = Tenants::new(&platform, &directory)
+            .insert(new, &clock)
+            .await?
+            .id;
         for again in [false, true] {
-            one(&db, file, TenantId(tenant), chunk, again).await?;
+            one(&db, file, tenant, chunk, again).await?;
         }
     }
     db.close().await;
@@ -92,7 +88,7 @@ async fn one(
     let session = db.session(Scope::system(tenant, "import"));
     #[expect(clippy::disallowed_methods, reason = "a measurement of real time")]
     let began = Instant::now();
-    let importer = Importer::new(db, Clock::system());
+    let importer = Importer::new(db, Clock::system(), Queue::new(Clock::system()));
     let report = importer
         .run(&session, setup, &options, File::open(file)?, |_| {})
         .await?;

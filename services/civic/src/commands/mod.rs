@@ -1,4 +1,5 @@
 //! `brisk civic …`: what is done at a terminal, with or without a server beside it.
+mod import;
 mod prune_indexes;
 mod reconcile;
 
@@ -13,6 +14,7 @@ pub(crate) fn command() -> Command {
         .about("Reports, issues and service levels")
         .subcommand_required(true)
         .arg_required_else_help(true)
+        .subcommand(import::command())
         .subcommand(reconcile::command())
         .subcommand(prune_indexes::command())
 }
@@ -20,6 +22,7 @@ pub(crate) fn command() -> Command {
 /// Runs the command that was asked for.
 pub(crate) async fn run(kit: &Kit, matches: &ArgMatches) -> Result<ExitCode, BoxError> {
     match matches.subcommand() {
+        Some((import::NAME, of)) => import::run(kit, of).await,
         Some((reconcile::NAME, of)) => reconcile::run(kit, of).await,
         Some((prune_indexes::NAME, _)) => prune_indexes::run(kit).await,
         _ => Err("there is no such command; see `brisk civic help`".into()),

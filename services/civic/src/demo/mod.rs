@@ -23,7 +23,7 @@ use crate::state::CivicState;
 
 /// Makes the demo tenants.
 pub(crate) async fn make(kit: &Kit, state: &CivicState) -> Result<(), BoxError> {
-    let importer = Importer::new(&kit.db, kit.clock.clone());
+    let importer = Importer::new(&kit.db, kit.clock.clone(), kit.queue.clone());
     for place in CAST {
         let tenant = tenant(kit, place).await?;
         set_up(state, tenant, place).await?;

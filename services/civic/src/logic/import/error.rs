@@ -35,6 +35,9 @@ pub enum ImportError {
     /// The database could not answer; the import can be resumed.
     #[error("cannot {0}")]
     Database(&'static str, #[source] brisk_db::Error),
+    /// The job that brings the scores up to date could not be made.
+    #[error("the scores cannot be told to follow")]
+    ScoreJob(#[source] crate::Error),
     /// The reading thread ended without a word.
     #[error("the file's reader broke off")]
     ReaderLost,
@@ -47,6 +50,7 @@ impl Failure for ImportError {
             Self::NotFound(_) => Class::NotFound,
             Self::Over { .. } | Self::Busy(_) => Class::Conflict,
             Self::Database(_, source) => source.class(),
+            Self::ScoreJob(source) => source.class(),
             Self::ReaderLost => Class::Internal,
         }
     }
@@ -59,6 +63,7 @@ impl Failure for ImportError {
             Self::Over { .. } => "civic.import_over",
             Self::Busy(_) => "civic.import_busy",
             Self::Database(_, source) => source.code(),
+            Self::ScoreJob(source) => source.code(),
             Self::ReaderLost => "civic.import_reader_lost",
         }
     }
@@ -67,6 +72,7 @@ impl Failure for ImportError {
         match self {
             Self::File(source) => source.to_string().into(),
             Self::Database(_, source) => source.detail(),
+            Self::ScoreJob(source) => source.detail(),
             Self::ReaderLost => "something went wrong on our side".into(),
             Self::Unsupported(_) | Self::NotFound(_) | Self::Over { .. } | Self::Busy(_) => {
                 self.to_string().into()

@@ -69,7 +69,8 @@ pub struct ImportOptions {
     /// Goes on with this import; `preset`, `charset`, `classify`, `create_areas` and `max_error_rate` are then those
     /// that it began with.
     pub resume: Option<i64>,
-    /// The share of refused rows, 0 to 1, past which the import stops; looked at from row 1,000 on, after each chunk.
+    /// The share of refused rows, 0 to 1, past which the import stops. The first 1,000 rows alone stop nothing:
+    /// publishers put what is broken first when they sort by a blank column.
     pub max_error_rate: f64,
     /// Rows of a chunk; `None` takes what suits the database.
     pub chunk_rows: Option<usize>,

@@ -85,7 +85,7 @@ pub(super) struct Preparer<'a> {
 
 /// An area's name as it is compared.
 pub(super) fn folded(name: &str) -> String {
-    name.trim().to_lowercase()
+    normalise_location(name)
 }
 
 impl Preparer<'_> {
@@ -113,6 +113,8 @@ impl Preparer<'_> {
             (Some(said), Some(met)) => Some(said == met),
             _ => None,
         };
+        // The figures of a clock became what they are at its end.
+        let calculated_at = sla.resolved_at.unwrap_or(self.now);
         let issue = IssueRow {
             id: IssueId(0),
             tenant_id: self.tenant,
@@ -223,7 +225,7 @@ impl Preparer<'_> {
         };
         Prepared {
             report,
-            sla: SlaRow::new(&issue, sla, self.now),
+            sla: SlaRow::new(&issue, sla, calculated_at),
             issue,
             event,
             facts,

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use brisk_core::Clock;
 use brisk_db::{Constraint, Db, Json, Session};
+use brisk_jobs::Queue;
 use tokio::sync::mpsc;
 
 use super::assemble::{Assembled, Assembler, Tally};
@@ -16,6 +17,7 @@ use super::refusals::Refusals;
 use super::setup::ImportSetup;
 use crate::ids::IdBlocks;
 use crate::import::Preset;
+use crate::logic::changes::score_job;
 use crate::store::import::{ImportPlace, ImportRow, Imports, MOVE_ON};
 
 /// Refused rows that a report shows at most.
@@ -29,6 +31,7 @@ pub struct Importer {
     clock: Clock,
     reports: IdBlocks,
     issues: IdBlocks,
+    queue: Queue,
 }
 
 /// An import that can be moved on.
@@ -52,8 +55,11 @@ enum End {
 
 impl Importer {
     /// An importer into `db`; cheap, and shared by all imports of a process so that ids are used up.
-    pub fn new(db: &Db, clock: Clock) -> Self {
+    ///
+    /// The tenant's scores follow by a job in `queue`, for whoever runs workers.
+    pub fn new(db: &Db, clock: Clock, queue: Queue) -> Self {
         Self {
+            queue,
             clock,
             reports: IdBlocks::new(db.clone(), "report"),
             issues: IdBlocks::new(db.clone(), "issue"),
@@ -187,7 +193,7 @@ impl Run<'_> {
         assembler: Assembler,
         progress: impl Fn(Progress) + Send,
     ) -> Result<End, ImportError> {
-        let (send, mut ready) = mpsc::channel::<Result<Assembled, Broken>>(1);
+        let (send, mut waiting) = mpsc::channel::<Result<Assembled, Broken>>(1);
         let again = assembler.twin();
         let assemble = async move {
             let mut assembler = assembler;
@@ -203,7 +209,7 @@ impl Run<'_> {
             Ok::<(), ImportError>(())
         };
         let write = async {
-            while let Some(item) = ready.recv().await {
+            while let Some(item) = waiting.recv().await {
                 let end = match item {
                     Ok(ready) => self.write(ready, &again, &progress).await?,
                     Err(Broken::File(e)) => Some(End::Failed(format!("{}: {e}", e.code()))),
@@ -215,7 +221,7 @@ impl Run<'_> {
                 };
                 if let Some(end) = end {
                     // The others end when nobody takes their chunks.
-                    ready.close();
+                    waiting.close();
                     return Ok(end);
                 }
             }
@@ -283,6 +289,11 @@ impl Run<'_> {
                 }),
                 self.importer.clock.now(),
             );
+            if tally.created > 0 {
+                let (tenant, now) = (self.session.tenant(), self.importer.clock.now());
+                let job = score_job(tenant, now).map_err(ImportError::ScoreJob)?;
+                self.importer.queue.add(&mut batch, vec![job]);
+            }
             batch.run(&MOVE_ON, step);
             match self.session.batch(batch).await {
                 Ok(_) => return Ok(Some(tally)),

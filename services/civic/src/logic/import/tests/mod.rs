@@ -9,8 +9,10 @@ use std::future::Future;
 use std::io::Cursor;
 use std::sync::Arc;
 
+use brisk_auth::{NewTenant, TenantDirectory, TenantKind, Tenants};
 use brisk_core::{Clock, Scope, TenantId};
-use brisk_db::{Db, DbConfig, FromRow, Json, MigrationSet, Session, statements};
+use brisk_db::{Db, DbConfig, FromRow, Json, Session, statements};
+use brisk_jobs::Queue;
 use brisk_testkit::files::SqliteFile;
 use brisk_testkit::servers::Postgres;
 use jiff::Timestamp;
@@ -21,21 +23,12 @@ use crate::model::classify::ClassifiedBy;
 use crate::model::workflow::{CloseReason, Status};
 use crate::model::{Category, Severity};
 
-/// What the kit owns of a tenant, as far as the civic tables refer to it.
-const TENANTS: MigrationSet = MigrationSet {
-    name: "test_tenants",
-    history: "brisk_migrations_test_tenants",
-    postgres: &[(
-        "V1__tenants",
-        "CREATE TABLE brisk_tenants (id bigint PRIMARY KEY); INSERT INTO brisk_tenants VALUES (1), (2)",
-    )],
-    sqlite: &[(
-        "V1__tenants",
-        "CREATE TABLE brisk_tenants (id INTEGER PRIMARY KEY); INSERT INTO brisk_tenants VALUES (1), (2)",
-    )],
-};
-
+/// The first tenant of a database; the second is the next number.
 const TENANT: TenantId = TenantId(1);
+
+fn clock() -> Clock {
+    Clock::manual("2024-06-15T12:00:00Z".parse().unwrap())
+}
 
 /// A database with an importer and a clock that stands still.
 #[derive(Clone)]
@@ -49,11 +42,23 @@ struct Place {
 impl Place {
     async fn open(url: String) -> Self {
         let db = Db::open(DbConfig::new(url)).await.unwrap();
-        db.migrate(&[TENANTS, crate::MIGRATIONS]).await.unwrap();
-        let clock = Clock::manual("2024-06-15T12:00:00Z".parse().unwrap());
+        let sets = [
+            brisk_auth::MIGRATIONS,
+            brisk_jobs::MIGRATIONS,
+            crate::MIGRATIONS,
+        ];
+        db.migrate(&sets).await.unwrap();
+        let clock = clock();
+        let platform = db.session(Scope::platform("test"));
+        let directory = TenantDirectory::new(&db, &clock);
+        for (slug, id) in [("acme", TENANT), ("other", TenantId(2))] {
+            let new = NewTenant::new(slug, slug, TenantKind::City);
+            let tenants = Tenants::new(&platform, &directory);
+            assert_eq!(tenants.insert(new, &clock).await.unwrap().id, id);
+        }
         let zone = TimeZone::get("America/New_York").unwrap();
         Self {
-            importer: Importer::new(&db, clock),
+            importer: Importer::new(&db, clock.clone(), Queue::new(clock)),
             session: db.session(Scope::system(TENANT, "importer")),
             setup: Arc::new(ImportSetup::plain(zone)),
             db,
@@ -62,9 +67,8 @@ impl Place {
 
     /// The same database after the process that wrote to it is gone.
     fn restarted(&self) -> Self {
-        let clock = Clock::manual("2024-06-15T12:00:00Z".parse().unwrap());
         Self {
-            importer: Importer::new(&self.db, clock),
+            importer: Importer::new(&self.db, clock(), Queue::new(clock())),
             ..self.clone()
         }
     }
