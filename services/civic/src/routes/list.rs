@@ -4,8 +4,8 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use brisk_core::{FieldError, Role, TenantId};
 use brisk_http::{
-    CountMode, List, ListQuery, Page, PageLimits, PageQuery, Problem, ProblemBody, RequireRole as _,
-    TenantScope, Total as HttpTotal,
+    CountMode, List, ListQuery, Page, PageLimits, PageQuery, Problem, ProblemBody,
+    RequireRole as _, TenantScope, Total as HttpTotal,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -96,7 +96,8 @@ impl Reader {
     }
 
     pub(super) fn bad(&mut self, field: &'static str, message: String) {
-        self.0.push(FieldError::new(field, "invalid_value", message));
+        self.0
+            .push(FieldError::new(field, "invalid_value", message));
     }
 
     pub(super) fn end(self) -> Result<(), Problem> {

@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use brisk_core::{FieldError, Role, TenantId};
-use brisk_http::{
-    Caller, Json, Path, Problem, ProblemBody, Query, RequireRole as _, TenantScope,
-};
+use brisk_http::{Caller, Json, Path, Problem, ProblemBody, Query, RequireRole as _, TenantScope};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -63,7 +61,7 @@ async fn dashboard(
     let session = state.db.session(scope);
     let period = query.period.unwrap_or_default();
     Ok(Json(
-        dashboard::read(&session, &settings, &state.clock, period).await?,
+        Box::pin(dashboard::read(&session, &settings, &state.clock, period)).await?,
     ))
 }
 

@@ -148,8 +148,8 @@ type BandDays = (TenantId, Date, Date, Date, Date, Date, Date, Date);
 
 /// The last day and the first day of each band but the oldest.
 fn band_days(tenant: TenantId, today: Date) -> BandDays {
-    let [a, b, c, d, e, f] = Bands::DAYS.map(|n| today.saturating_sub((n - 1).days()));
-    (tenant, today, a, b, c, d, e, f)
+    let [d7, d14, d30, d60, d90, d180] = Bands::DAYS.map(|n| today.saturating_sub((n - 1).days()));
+    (tenant, today, d7, d14, d30, d60, d90, d180)
 }
 
 statements! {

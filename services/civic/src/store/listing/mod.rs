@@ -4,7 +4,7 @@ mod issues;
 mod reports;
 
 pub(crate) use filter::{
-    BBox, COUNT_CAP, Count, IssueFilter, IssueSort, Order, PageAsk, Position, ReportFilter, Total,
+    BBox, Count, IssueFilter, IssueSort, Order, PageAsk, Position, ReportFilter, Total,
 };
 pub(crate) use issues::{IssueLine, IssueLists, MapCluster, MapPoint, position as issue_position};
 pub(crate) use reports::{ReportLists, position as report_position};
