@@ -18,7 +18,7 @@ pub(crate) struct DashboardPage<'a> {
     title: &'a str,
     cities: &'a [City],
     slug: &'a str,
-    period: &'a str,
+    period: String,
     zone: String,
     open: String,
     overdue: Overdue,
@@ -122,7 +122,7 @@ impl<'a> DashboardPage<'a> {
             title: &view.city.name,
             cities,
             slug: &view.city.slug,
-            period: &view.period,
+            period: label(&view.period),
             zone: zone.iana_name().unwrap_or("UTC").replace('_', " "),
             open: count(counts.open),
             overdue: Overdue {

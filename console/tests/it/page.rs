@@ -38,7 +38,7 @@ impl PublicDashboard for Town {
         let view = (slug == "town").then(|| CityView {
             city: city("town"),
             time_zone: TimeZone::get("America/New_York").unwrap(),
-            period: "Last 30 days".to_owned(),
+            period: "last 30 days".to_owned(),
             counts: Counts {
                 open: 12_480,
                 overdue: 0,
@@ -127,6 +127,7 @@ async fn the_page_shows_the_first_place_and_what_it_cost() {
         "<h1>The town</h1>",
         "12,480",
         "92%",
+        "put right. Last 30 days, updated",
         "everything open is in time",
         "<strong>2 statements</strong>",
         "<strong>5.00 ms</strong>",

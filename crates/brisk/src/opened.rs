@@ -74,6 +74,9 @@ impl Opened {
                 });
             }
         };
+        if applied > 0 {
+            tracing::info!(applied, "the database's tables are up to date");
+        }
         let kit = kit(
             &parts,
             db,

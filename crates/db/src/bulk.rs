@@ -22,6 +22,12 @@ pub enum OnConflict {
     Fail,
     /// The row is left out.
     Skip,
+    /// The row's other columns, all of them numbers, are added to those of the row that is there. The rows of one insert
+    /// must differ in their key.
+    Add {
+        /// The columns of the unique rule.
+        key: &'static [&'static str],
+    },
 }
 
 /// A bulk insert, freed of its row type.
@@ -53,7 +59,12 @@ impl Insert {
     }
 
     fn head(&self) -> String {
-        let mut text = format!("INSERT INTO {} (", self.table);
+        // The second name tells the row that is there from the new one.
+        let name = match self.on_conflict {
+            OnConflict::Add { .. } => " AS c",
+            OnConflict::Fail | OnConflict::Skip => "",
+        };
+        let mut text = format!("INSERT INTO {}{name} (", self.table);
         for (i, (column, _)) in self.columns.iter().enumerate() {
             let comma = if i == 0 { "" } else { ", " };
             write!(text, "{comma}{column}").expect("writing to a String cannot fail");
@@ -63,8 +74,19 @@ impl Insert {
     }
 
     fn tail(&self, text: &mut String) {
-        if self.on_conflict == OnConflict::Skip {
-            text.push_str(" ON CONFLICT DO NOTHING");
+        match self.on_conflict {
+            OnConflict::Fail => {}
+            OnConflict::Skip => text.push_str(" ON CONFLICT DO NOTHING"),
+            OnConflict::Add { key } => {
+                write!(text, " ON CONFLICT ({}) DO UPDATE SET ", key.join(", "))
+                    .expect("writing to a String cannot fail");
+                let added = self.columns.iter().map(|(column, _)| *column);
+                for (i, column) in added.filter(|column| !key.contains(column)).enumerate() {
+                    let comma = if i == 0 { "" } else { ", " };
+                    write!(text, "{comma}{column} = c.{column} + excluded.{column}")
+                        .expect("writing to a String cannot fail");
+                }
+            }
         }
         if let Some(column) = self.returning {
             write!(text, " RETURNING {column}").expect("writing to a String cannot fail");
@@ -145,6 +167,20 @@ mod tests {
         assert_eq!(
             insert(OnConflict::Fail).sqlite_text(),
             "INSERT INTO t (id, body) VALUES (?1,?2) RETURNING id"
+        );
+    }
+
+    #[test]
+    fn numbers_are_added_outside_of_the_key() {
+        assert_eq!(
+            Insert {
+                columns: &[("day", Kind::Date), ("n", Kind::Int8), ("m", Kind::Int8)],
+                returning: None,
+                ..insert(OnConflict::Add { key: &["day"] })
+            }
+            .sqlite_text(),
+            "INSERT INTO t AS c (day, n, m) VALUES (?1,?2,?3) ON CONFLICT (day) DO UPDATE SET \
+             n = c.n + excluded.n, m = c.m + excluded.m"
         );
     }
 

@@ -43,9 +43,18 @@ impl Default for TelemetryConfig {
     }
 }
 
+/// Libraries that tell at `info` what only their authors want to know; a filter that names one overrides this.
+const QUIET: &str = "refinery_core=warn";
+
 impl TelemetryConfig {
     pub(crate) fn filter(&self) -> Result<EnvFilter, tracing_subscriber::filter::ParseError> {
-        EnvFilter::builder().parse(self.log_level.to_lowercase())
+        let level = self.log_level.to_lowercase();
+        // Alone first, so that a mistake is quoted as it was written.
+        let alone = EnvFilter::builder().parse(&level)?;
+        if level.is_empty() || level.contains("refinery") {
+            return Ok(alone);
+        }
+        EnvFilter::builder().parse(format!("{QUIET},{level}"))
     }
 }
 

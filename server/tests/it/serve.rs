@@ -13,7 +13,9 @@ fn the_first_start_makes_its_files_and_says_what_to_do() {
     assert!(folder.path().join("brisk.db").exists());
     let (status, page) = server.get("/", BROWSER);
     assert_eq!(status, 200);
-    assert!(page.contains("Nothing to show yet"), "{page}");
+    for part in ["Open issues", "Newest issues", "statements</strong>"] {
+        assert!(page.contains(part), "{part} is missing in {page}");
+    }
     assert_eq!(server.get("/health/ready", "").0, 200);
     let (status, page) = server.get("/nowhere", BROWSER);
     assert_eq!(
@@ -42,6 +44,7 @@ fn the_first_start_makes_its_files_and_says_what_to_do() {
 fn commands_work_beside_a_running_server_on_the_same_file() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), &["--no-demo"]);
+    assert!(server.get("/", BROWSER).1.contains("Nothing to show yet"));
     let place = [
         "--slug",
         "springfield",

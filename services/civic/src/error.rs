@@ -137,20 +137,23 @@ impl Failure for Error {
             Self::Db(error) => error.class(),
             Self::Auth(error) => error.class(),
             Self::Jobs(error) => error.class(),
-            Self::AnonymousNotAllowed => Class::Forbidden,
-            Self::IssueClosed | Self::NotHeld => Class::Conflict,
             Self::NotFound { .. } => Class::NotFound,
-            Self::InUse { .. } | Self::Exists { .. } | Self::TooMany { .. } => Class::Conflict,
-            Self::Stale { .. } => Class::PreconditionFailed,
-            Self::Contended => Class::Unavailable,
-            Self::Fields(_) | Self::LlmNotConfigured => Class::Invalid,
-            Self::Forbidden(_) => Class::Forbidden,
-            Self::Workflow(
-                WorkflowError::HoldReasonRequired | WorkflowError::CloseReasonRequired,
-            ) => Class::Invalid,
-            Self::Workflow(WorkflowError::InvalidTransition { .. } | WorkflowError::Archived) => {
+            Self::IssueClosed
+            | Self::NotHeld
+            | Self::InUse { .. }
+            | Self::Exists { .. }
+            | Self::TooMany { .. }
+            | Self::Workflow(WorkflowError::InvalidTransition { .. } | WorkflowError::Archived) => {
                 Class::Conflict
             }
+            Self::Stale { .. } => Class::PreconditionFailed,
+            Self::Contended => Class::Unavailable,
+            Self::Fields(_)
+            | Self::LlmNotConfigured
+            | Self::Workflow(
+                WorkflowError::HoldReasonRequired | WorkflowError::CloseReasonRequired,
+            ) => Class::Invalid,
+            Self::Forbidden(_) | Self::AnonymousNotAllowed => Class::Forbidden,
             Self::Stored { .. } => Class::Internal,
         }
     }

@@ -1,10 +1,13 @@
 //! Incident reports, issues, service levels and accountability dashboards.
+mod commands;
 mod console;
+mod demo;
 mod error;
 mod ids;
 pub mod import;
 mod logic;
 pub mod model;
+pub mod publication;
 mod routes;
 mod service;
 mod settings;

@@ -1,5 +1,6 @@
 //! The service as one value: what the kit has to know of it.
 
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,16 +11,18 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use crate::ids::IdBlocks;
+use crate::logic::changes::SCORE_JOB;
 use crate::logic::contact::ContactKeys;
 use crate::logic::intake::Intake;
 use crate::logic::link::{LINK_BATCH, LINK_JOB, Linker, chain};
 use crate::logic::moderation::Moderation;
+use crate::logic::score_job::Scorer;
 use crate::logic::sweep::{SWEEP_JOB, Sweeper};
 use crate::logic::timers::LOOK_AT_LEAST;
 use crate::logic::workflow::Workflow;
 use crate::settings::Settings;
 use crate::state::{CivicState, Parts};
-use crate::{MIGRATIONS, routes, store};
+use crate::{MIGRATIONS, commands, demo, routes, store};
 
 /// How often ranks are computed anew and old issues closed.
 const SWEEP_PERIOD: Duration = Duration::from_mins(5);
@@ -72,6 +75,10 @@ impl Service for Civic {
             workflow: state.workflow.clone(),
             directory: kit.tenants.clone(),
         };
+        let scorer = Scorer {
+            settings: Arc::clone(&state.settings),
+            clock: kit.clock.clone(),
+        };
         let (watched, closing) = (state.clone(), state.clone());
         let api: OpenApiRouter = routes::router().with_state(state);
         Ok(Built::new(api)
@@ -81,6 +88,7 @@ impl Service for Civic {
                     .concurrency(2)
                     .group_by_tenant(),
             )
+            .worker(Worker::new(SCORE_JOB, scorer).batch(20))
             .worker(Worker::new(SWEEP_JOB, sweeper))
             .schedule(Schedule::every("civic.sweep", SWEEP_PERIOD, |_| {
                 Ok(vec![
@@ -96,6 +104,26 @@ impl Service for Civic {
                 ..RouteRule::default()
             })
             .on_shutdown(move || async move { closing.intake.close().await }))
+    }
+
+    fn command(&self) -> Option<brisk::clap::Command> {
+        Some(commands::command())
+    }
+
+    async fn run_command(
+        &self,
+        kit: &Kit,
+        _: CivicSettings,
+        matches: &brisk::clap::ArgMatches,
+    ) -> Result<ExitCode, BoxError> {
+        commands::run(kit, matches).await
+    }
+
+    async fn demo(&self, kit: &Kit) -> Result<(), BoxError> {
+        let state = state(kit);
+        let made = demo::make(kit, &state).await;
+        state.intake.close().await;
+        made
     }
 }
 

@@ -395,7 +395,7 @@ pub(super) fn whole(rows: &[PeriodRow]) -> DayDelta {
     whole
 }
 
-fn sum_days(days: &[DayRow], (first, last): (Date, Date)) -> DayDelta {
+pub(super) fn sum_days(days: &[DayRow], (first, last): (Date, Date)) -> DayDelta {
     let mut sum = DayDelta::default();
     for day in days.iter().filter(|d| (first..=last).contains(&d.day)) {
         sum.merge(&day.sums(), 1);

@@ -21,6 +21,7 @@ pub(crate) mod public;
 #[cfg(test)]
 mod read_tests;
 pub(crate) mod reconcile;
+pub(crate) mod score_job;
 pub(crate) mod scores;
 mod setup;
 pub(crate) mod submission;

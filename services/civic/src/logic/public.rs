@@ -2,12 +2,13 @@
 
 use brisk_core::Clock;
 use brisk_db::{CursorKey, Session};
+use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::dashboard::{
-    AreaFigures, Counts, ScoreFigures, SeriesDay, TenantBrief, drawn, series, whole,
+    AreaFigures, Counts, ScoreFigures, SeriesDay, TenantBrief, drawn, series, sum_days, whole,
 };
 use super::lists::{self, Listed, Paging};
 use super::scores::{Standing, today};
@@ -15,11 +16,11 @@ use crate::error::Error;
 use crate::ids::IssueId;
 use crate::model::config::{Public, ShowText};
 use crate::model::rollup::DayDelta;
-use crate::model::score::{Period, compliance};
+use crate::model::score::{Period, Trend, compliance};
 use crate::model::workflow::Status;
 use crate::model::{Category, Severity, TenantKind};
 use crate::settings::TenantSettings;
-use crate::store::figures::{Figures, Narrow, PeriodRow};
+use crate::store::figures::{DayRow, Figures, Narrow, NowRow, PeriodRow};
 use crate::store::issue::{IssueRow, Issues};
 use crate::store::listing::{
     IssueFilter, IssueLine, IssueLists, IssueSort, MapCluster, MapPoint, Order, PageAsk,
@@ -88,6 +89,8 @@ pub struct PublicIssue {
 pub struct PublicShare {
     /// The category.
     pub name: &'static str,
+    /// Issues that somebody still has to do something about.
+    pub active: i64,
     /// Reports of the period.
     pub reports: i64,
     /// Issues created in it.
@@ -103,6 +106,9 @@ pub struct PublicShare {
 pub struct PublicView {
     /// Whose page it is.
     pub tenant: TenantBrief,
+    /// The zone in which its days begin.
+    #[serde(skip)]
+    pub time_zone: jiff::tz::TimeZone,
     /// The span of days.
     #[schema(value_type = String)]
     pub period: Period,
@@ -110,6 +116,11 @@ pub struct PublicView {
     pub counts: Counts,
     /// What promises were worth.
     pub scores: ScoreFigures,
+    /// Active issues whose promised time has passed.
+    pub overdue: i64,
+    /// How reports move against the period before; none for a period without a beginning.
+    #[schema(value_type = Option<String>)]
+    pub trend: Option<Trend>,
     /// Day by day.
     pub series: Vec<SeriesDay>,
     /// By category, without small cells.
@@ -219,6 +230,9 @@ pub(crate) async fn view(
     let today = today(settings, now);
     let range = period.range(today);
     let drawn = drawn(period, today);
+    let first = period
+        .previous(today)
+        .map_or(drawn.0, |(from, _)| from.min(drawn.0));
     let (figures, scores, lists) = (Figures(session), Scores(session), IssueLists(session));
     let shown = public_filter(settings, IssueFilter::default(), now);
     let ask = PageAsk {
@@ -227,9 +241,9 @@ pub(crate) async fn view(
         after: None,
     };
     let (current, sums, days, areas, newest) = futures::try_join!(
-        figures.counts(),
+        figures.now(now, now),
         figures.period(range),
-        figures.days(drawn, Narrow::default()),
+        figures.days((first, today), Narrow::default()),
         scores.of_period(period.as_str()),
         lists.page(&shown, IssueSort::CreatedAt, Order::Desc, ask, now),
     )?;
@@ -244,11 +258,17 @@ pub(crate) async fn view(
     let min = i64::from(rules.min_cell);
     Ok(Some(PublicView {
         tenant: TenantBrief::of(settings),
+        time_zone: settings.zone.clone(),
         period,
         counts,
         scores: ScoreFigures::of(overall, &standing),
         series: series(&days, drawn),
-        by_category: categories(&sums, min),
+        overdue: current
+            .iter()
+            .find(|row| row.what == "overdue")
+            .map_or(0, |row| row.n),
+        trend: trend(&days, period, today),
+        by_category: categories(&current, &sums, min),
         areas: large_areas(&areas, min),
         newest,
         freshness_ms: 0,
@@ -274,7 +294,25 @@ fn split_small<K: Copy>(mut cells: Vec<(K, DayDelta)>, min: i64) -> (Vec<(K, Day
     (cells.split_off(taken), small)
 }
 
-fn categories(rows: &[PeriodRow], min: i64) -> Vec<PublicShare> {
+/// How reports move against the period before, as far as the drawn days reach.
+fn trend(days: &[DayRow], period: Period, today: Date) -> Option<Trend> {
+    let (from, to) = period.range(today);
+    let before = period.previous(today)?;
+    Some(Trend::of(
+        sum_days(days, (from, to)).reports,
+        sum_days(days, before).reports,
+    ))
+}
+
+/// Active issues of a category.
+fn active_in(current: &[NowRow], category: Category) -> i64 {
+    let of = current.iter().filter(|row| row.category == Some(category));
+    of.filter(|row| row.status.is_some_and(Status::is_active))
+        .map(|row| row.n)
+        .sum()
+}
+
+fn categories(current: &[NowRow], rows: &[PeriodRow], min: i64) -> Vec<PublicShare> {
     let sum_of = |category| {
         let mut sum = DayDelta::default();
         for row in rows.iter().filter(|r| r.category == Some(category)) {
@@ -300,9 +338,22 @@ fn categories(rows: &[PeriodRow], min: i64) -> Vec<PublicShare> {
     if other.reports >= min && !other.is_zero() {
         shown.push((Category::Other, other));
     }
+    let named: i64 = shown
+        .iter()
+        .filter(|(category, _)| *category != Category::Other)
+        .map(|(category, _)| active_in(current, *category))
+        .sum();
+    let all: i64 = Category::ALL
+        .into_iter()
+        .map(|category| active_in(current, category))
+        .sum();
     shown
         .into_iter()
         .map(|(category, sum)| PublicShare {
+            active: match category {
+                Category::Other => all - named,
+                category => active_in(current, category),
+            },
             name: category.as_str(),
             reports: sum.reports,
             opened: sum.opened,

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::import::Checkpoint;
-use crate::logic::import::{ImportStatus, StoredOptions};
+use crate::logic::import::{ImportStatus, Refusals, StoredOptions};
 
 brisk_db::text_column!(ImportStatus);
 
@@ -14,6 +14,7 @@ brisk_db::text_column!(ImportStatus);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ImportPlace {
     pub(crate) at: Checkpoint,
+    pub(crate) refusals: Refusals,
     pub(crate) sla_compared: u64,
     pub(crate) sla_agree: u64,
     pub(crate) areas_unknown: u64,

@@ -3,8 +3,8 @@
 use brisk_db::Declared;
 
 use super::{
-    area, bench, calendar, candidate, category, event, figures, import, issue, lock, public,
-    recount, report, reporter, rollup, score, sla, sla_policy, tenant_config, timer,
+    area, bench, calendar, candidate, category, event, figures, import, issue, lock, prune, public,
+    recount, report, reporter, score, sla, sla_policy, tenant_config, timer,
 };
 
 /// Which rows of a list: those with a key above `after`, without the first `skip` of them, at most `limit`.
@@ -28,11 +28,11 @@ pub(crate) fn statements() -> Vec<&'static dyn Declared> {
         import::STATEMENTS,
         issue::STATEMENTS,
         lock::STATEMENTS,
+        prune::STATEMENTS,
         public::STATEMENTS,
         recount::STATEMENTS,
         report::STATEMENTS,
         reporter::STATEMENTS,
-        rollup::STATEMENTS,
         score::STATEMENTS,
         sla::STATEMENTS,
         sla_policy::STATEMENTS,

@@ -12,6 +12,7 @@ pub(crate) mod issue;
 mod list;
 pub(crate) mod listing;
 pub(crate) mod lock;
+pub(crate) mod prune;
 pub(crate) mod public;
 pub(crate) mod recount;
 pub(crate) mod report;
@@ -21,6 +22,8 @@ pub(crate) mod score;
 pub(crate) mod sla;
 pub(crate) mod sla_policy;
 pub(crate) mod tenant_config;
+#[cfg(test)]
+mod tests;
 pub(crate) mod timer;
 
 pub(crate) use list::{Slice, statements};

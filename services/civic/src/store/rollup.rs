@@ -1,7 +1,7 @@
 //! Writing the figures: every change is an addition, in the transaction that causes it.
 
 use brisk_core::TenantId;
-use brisk_db::{Affected, Batch, Record, statements};
+use brisk_db::{Batch, OnConflict, Record};
 use jiff::civil::Date;
 
 use crate::model::rollup::Deltas;
@@ -55,37 +55,15 @@ pub(crate) struct HistAdd {
     n: i64,
 }
 
-statements! {
-    prefix "civic.rollup";
-
-    /// Adds to the number of issues in a cell and status.
-    ADD_COUNTER[CounterAdd] -> Affected
-        = "INSERT INTO civic_tenant_counters AS c (tenant_id, area_id, category, severity, status, n)
-            VALUES ($1, $2, $3, $4, $5, $6)
-            ON CONFLICT (tenant_id, area_id, category, severity, status) DO UPDATE SET n = c.n + excluded.n";
-
-    /// Adds to the counters of a cell and day.
-    ADD_DAY[DayAdd] -> Affected
-        = "INSERT INTO civic_score_daily AS c (tenant_id, day, area_id, category, severity, reports, opened,
-            acknowledged, resolved, closed, reopened, breached, sla_met, sla_missed, ack_met, ack_missed, merged,
-            resolution_seconds, ack_seconds)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
-            ON CONFLICT (tenant_id, day, area_id, category, severity) DO UPDATE SET
-            reports = c.reports + excluded.reports, opened = c.opened + excluded.opened,
-            acknowledged = c.acknowledged + excluded.acknowledged, resolved = c.resolved + excluded.resolved,
-            closed = c.closed + excluded.closed, reopened = c.reopened + excluded.reopened,
-            breached = c.breached + excluded.breached, sla_met = c.sla_met + excluded.sla_met,
-            sla_missed = c.sla_missed + excluded.sla_missed, ack_met = c.ack_met + excluded.ack_met,
-            ack_missed = c.ack_missed + excluded.ack_missed, merged = c.merged + excluded.merged,
-            resolution_seconds = c.resolution_seconds + excluded.resolution_seconds,
-            ack_seconds = c.ack_seconds + excluded.ack_seconds";
-
-    /// Adds to one bucket of the times to resolution of a cell and day.
-    ADD_HIST[HistAdd] -> Affected
-        = "INSERT INTO civic_score_hist AS c (tenant_id, day, area_id, category, severity, bucket, n)
-            VALUES ($1, $2, $3, $4, $5, $6, $7)
-            ON CONFLICT (tenant_id, day, area_id, category, severity, bucket) DO UPDATE SET n = c.n + excluded.n";
-}
+const DAY_KEY: &[&str] = &["tenant_id", "day", "area_id", "category", "severity"];
+const HIST_KEY: &[&str] = &[
+    "tenant_id",
+    "day",
+    "area_id",
+    "category",
+    "severity",
+    "bucket",
+];
 
 /// Adds `deltas` to the batch. They come sorted, so that all writers lock the rows in one order.
 pub(crate) fn add(batch: &mut Batch, tenant_id: TenantId, deltas: &Deltas) {
@@ -135,7 +113,12 @@ pub(crate) fn add(batch: &mut Batch, tenant_id: TenantId, deltas: &Deltas) {
         n: row.n,
     });
     batch
-        .run_each(&ADD_COUNTER, counters)
-        .run_each(&ADD_DAY, days)
-        .run_each(&ADD_HIST, hist);
+        .insert_many(
+            counters.collect(),
+            OnConflict::Add {
+                key: &["tenant_id", "area_id", "category", "severity", "status"],
+            },
+        )
+        .insert_many(days, OnConflict::Add { key: DAY_KEY })
+        .insert_many(hist, OnConflict::Add { key: HIST_KEY });
 }

@@ -10,7 +10,6 @@ use super::prepare::{CHANNEL, Prepared};
 use super::read::Chunk;
 use super::setup::ImportSetup;
 use crate::ids::{IdBlocks, IssueId, ReportId};
-use crate::import::Checkpoint;
 use crate::model::rollup::Deltas;
 use crate::store::report::Reports;
 use crate::store::rollup;
@@ -48,7 +47,6 @@ pub(super) struct Assembled {
     pub(super) chunk: Arc<Chunk>,
     pub(super) batch: Batch,
     pub(super) tally: Tally,
-    pub(super) checkpoint: Checkpoint,
 }
 
 /// Puts chunks together, one after the other.
@@ -157,7 +155,6 @@ impl Assembler {
                 rollup::add(&mut batch, tenant, &deltas(&chunk, &new, &setup));
             }
             Assembled {
-                checkpoint: chunk.checkpoint,
                 chunk,
                 batch,
                 tally,

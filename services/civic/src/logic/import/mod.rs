@@ -8,13 +8,17 @@ mod error;
 mod options;
 mod prepare;
 mod read;
+mod refusals;
 mod run;
 mod setup;
+#[cfg(test)]
+mod tests;
 
 pub use error::ImportError;
 pub(crate) use options::StoredOptions;
 pub use options::{
     Classify, ImportOptions, ImportReport, ImportStatus, Mode, Progress, RefusedRow,
 };
+pub(crate) use refusals::Refusals;
 pub use run::Importer;
 pub use setup::ImportSetup;

@@ -5,13 +5,13 @@ use std::collections::HashMap;
 
 use brisk_core::TenantId;
 use brisk_db::Json;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::options::Classify;
 use super::setup::ImportSetup;
 use crate::ids::{IssueId, ReportId};
-use crate::import::{ImportRow, RowCode, RowStatus};
+use crate::import::{ImportRow, RowStatus};
 use crate::model::classify::{Choice, Classification, ClassifiedBy, Evidence, Hint, decide};
 use crate::model::geo::Point;
 use crate::model::grid::grid_cell;
@@ -28,9 +28,6 @@ use crate::store::sla::SlaRow;
 
 /// The channel of imported reports; ids of the outside are unique within it.
 pub(super) const CHANNEL: &str = "import";
-
-/// How far a source's clock may be ahead of ours.
-const FUTURE: SignedDuration = SignedDuration::from_mins(5);
 
 /// Characters of a text that are kept for comparison with later reports.
 const TEXT_CHARS: usize = 600;
@@ -92,14 +89,8 @@ pub(super) fn folded(name: &str) -> String {
 }
 
 impl Preparer<'_> {
-    /// The rows of `row`, or why it is refused after all.
-    pub(super) fn prepare(&self, row: ImportRow) -> Result<Prepared, (RowCode, String)> {
-        if row.submitted_at.duration_since(self.now) > FUTURE {
-            return Err((
-                RowCode::TimestampInvalid,
-                format!("the opening time {} lies in the future", row.submitted_at),
-            ));
-        }
+    /// The rows of `row`.
+    pub(super) fn prepare(&self, row: ImportRow) -> Prepared {
         let class = self.class(&row);
         let area_id = row
             .area
@@ -230,14 +221,14 @@ impl Preparer<'_> {
             description: row.description,
             location: row.location,
         };
-        Ok(Prepared {
+        Prepared {
             report,
             sla: SlaRow::new(&issue, sla, self.now),
             issue,
             event,
             facts,
             agrees,
-        })
+        }
     }
 
     fn class(&self, row: &ImportRow) -> Classification {

@@ -6,16 +6,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use brisk_db::Session;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 use super::error::ImportError;
 use super::options::StoredOptions;
 use super::prepare::{Prepared, Preparer, folded};
+use super::refusals::Refusals;
 use super::setup::ImportSetup;
 use crate::import::{
-    Checkpoint, FileError, ImportRow, Options, Outcome, Preset, Reader, Repeat, Repeats,
+    Checkpoint, FileError, ImportRow, Options, Outcome, Preset, Reader, Repeat, Repeats, RowCode,
 };
 use crate::store::import::{Imports, NewImportError};
 
@@ -23,7 +24,10 @@ use crate::store::import::{Imports, NewImportError};
 const RECORD_MAX: usize = 256 * 1024;
 
 /// Text of a chunk after which it ends though it has fewer rows; keeps long rows from filling the memory.
-const CHUNK_BYTES: usize = 4 * 1024 * 1024;
+const CHUNK_BYTES: u64 = 4 * 1024 * 1024;
+
+/// How far a source's clock may be ahead of ours.
+const FUTURE: SignedDuration = SignedDuration::from_mins(5);
 
 /// A piece of the file, ready to be written.
 #[derive(Debug)]
@@ -38,6 +42,8 @@ pub(super) struct Chunk {
     pub(super) areas_unknown: u64,
     /// The place after it.
     pub(super) checkpoint: Checkpoint,
+    /// All refused rows of the file up to there.
+    pub(super) refusals: Refusals,
 }
 
 /// What ends the reading early.
@@ -47,6 +53,8 @@ pub(super) enum Broken {
     File(FileError),
     /// The areas could not be made.
     Areas(brisk_db::Error),
+    /// Too many rows are refused for the rest to be worth reading.
+    Refused(Refusals),
 }
 
 /// What the reading thread needs.
@@ -57,6 +65,8 @@ pub(super) struct Job {
     pub(super) options: StoredOptions,
     pub(super) preset: Option<Preset>,
     pub(super) from: Option<Checkpoint>,
+    /// The refused rows before that place.
+    pub(super) refusals: Refusals,
     pub(super) actor: String,
     pub(super) now: Timestamp,
     pub(super) chunk_rows: usize,
@@ -130,18 +140,19 @@ impl Job {
             .map(|(name, id)| (folded(name), *id))
             .collect();
         let mut repeats = self.dry_run.then(Repeats::default);
+        let mut refusals = self.refusals;
         loop {
-            let (rows, failure) = self.take(&mut reader);
+            let (rows, broken) = self.take(&mut reader, &mut refusals);
             let end = rows.read == 0;
             if !end {
                 let chunk = self.chunk(rows, &mut areas, repeats.as_mut(), runtime);
-                let broken = chunk.is_err();
-                if chunks.blocking_send(chunk).is_err() || broken {
+                let failed = chunk.is_err();
+                if chunks.blocking_send(chunk).is_err() || failed {
                     return;
                 }
             }
-            if let Some(failure) = failure {
-                drop(chunks.blocking_send(Err(Broken::File(failure))));
+            if let Some(broken) = broken {
+                drop(chunks.blocking_send(Err(broken)));
                 return;
             }
             if end {
@@ -151,21 +162,41 @@ impl Job {
     }
 
     /// Parses up to a chunk of rows; a file that breaks inside still gives the rows before.
-    fn take<R: Read>(&self, reader: &mut Reader<R>) -> (Taken, Option<FileError>) {
+    fn take<R: Read>(
+        &self,
+        reader: &mut Reader<R>,
+        refusals: &mut Refusals,
+    ) -> (Taken, Option<Broken>) {
         let mut taken = Taken {
             rows: Vec::with_capacity(self.chunk_rows),
             errors: Vec::new(),
             read: 0,
             checkpoint: reader.checkpoint(),
+            refusals: *refusals,
         };
-        let mut failure = None;
+        let mut broken = None;
         let start = taken.checkpoint.offset;
         let chunk_rows = u64::try_from(self.chunk_rows).unwrap_or(u64::MAX);
-        while taken.read < chunk_rows && taken.checkpoint.offset - start < CHUNK_BYTES as u64 {
-            match reader.next_row() {
+        while taken.read < chunk_rows && taken.checkpoint.offset - start < CHUNK_BYTES {
+            let refused = match reader.next_row() {
                 Ok(None) => break,
-                Ok(Some(Outcome::Row(row))) => taken.rows.push(*row),
-                Ok(Some(Outcome::Failed(error))) => taken.errors.push(NewImportError {
+                Ok(Some(Outcome::Row(row))) if self.is_ahead(row.submitted_at) => {
+                    Some(NewImportError {
+                        import_id: 0,
+                        row_no: signed(row.row_no),
+                        code: RowCode::TimestampInvalid.as_str(),
+                        message: format!(
+                            "the opening time {} lies in the future",
+                            row.submitted_at
+                        ),
+                        raw: None,
+                    })
+                }
+                Ok(Some(Outcome::Row(row))) => {
+                    taken.rows.push(*row);
+                    None
+                }
+                Ok(Some(Outcome::Failed(error))) => Some(NewImportError {
                     import_id: 0,
                     row_no: signed(error.row_no),
                     code: error.code.as_str(),
@@ -173,14 +204,25 @@ impl Job {
                     raw: Some(storable(error.raw)),
                 }),
                 Err(e) => {
-                    failure = Some(e);
+                    broken = Some(Broken::File(e));
                     break;
                 }
-            }
+            };
+            refusals.count(refused.is_some());
+            taken.errors.extend(refused);
             taken.read += 1;
             taken.checkpoint = reader.checkpoint();
+            if refusals.too_many(self.options.max_error_rate) {
+                broken = Some(Broken::Refused(*refusals));
+                break;
+            }
         }
-        (taken, failure)
+        taken.refusals = *refusals;
+        (taken, broken)
+    }
+
+    fn is_ahead(&self, submitted_at: Timestamp) -> bool {
+        submitted_at.duration_since(self.now) > FUTURE
     }
 
     fn chunk(
@@ -201,6 +243,7 @@ impl Job {
             repeated: 0,
             areas_unknown: 0,
             checkpoint: taken.checkpoint,
+            refusals: taken.refusals,
         };
         let preparer = Preparer {
             setup: &self.setup,
@@ -217,20 +260,10 @@ impl Job {
                 chunk.repeated += 1;
                 continue;
             }
-            let (row_no, named) = (row.row_no, row.area.is_some());
-            match preparer.prepare(row) {
-                Ok(row) => {
-                    chunk.areas_unknown += u64::from(named && row.report.area_id.is_none());
-                    chunk.rows.push(row);
-                }
-                Err((code, message)) => chunk.errors.push(NewImportError {
-                    import_id: 0,
-                    row_no: signed(row_no),
-                    code: code.as_str(),
-                    message,
-                    raw: None,
-                }),
-            }
+            let named = row.area.is_some();
+            let row = preparer.prepare(row);
+            chunk.areas_unknown += u64::from(named && row.report.area_id.is_none());
+            chunk.rows.push(row);
         }
         Ok(chunk)
     }
@@ -266,6 +299,7 @@ struct Taken {
     errors: Vec<NewImportError>,
     read: u64,
     checkpoint: Checkpoint,
+    refusals: Refusals,
 }
 
 /// Counts the bytes that are taken from a file.

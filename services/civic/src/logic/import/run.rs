@@ -10,19 +10,16 @@ use tokio::sync::mpsc;
 
 use super::assemble::{Assembled, Assembler, Tally};
 use super::error::ImportError;
-use super::options::{
-    ImportOptions, ImportReport, ImportStatus, Mode, Progress, RefusedRow, StoredOptions,
-};
+use super::options::{ImportOptions, ImportReport, ImportStatus, Mode, Progress, RefusedRow};
 use super::read::{Broken, Chunk, Job};
+use super::refusals::Refusals;
 use super::setup::ImportSetup;
 use crate::ids::IdBlocks;
-use crate::import::{Checkpoint, Preset};
+use crate::import::Preset;
 use crate::store::import::{ImportPlace, ImportRow, Imports, MOVE_ON};
 
 /// Refused rows that a report shows at most.
 const ERRORS_SHOWN: usize = 10_000;
-/// Rows from which on the share of refused ones is looked at.
-const ERRORS_COUNT_FROM: u64 = 1_000;
 /// How often a chunk is written again when somebody else brings in the same ids at the same time.
 const ATTEMPTS: u32 = 5;
 
@@ -39,7 +36,6 @@ struct Run<'a> {
     importer: &'a Importer,
     session: &'a Session,
     options: &'a ImportOptions,
-    stored: StoredOptions,
     id: Option<i64>,
     tally: Tally,
     /// Of a dry run, which keeps nothing in the database.
@@ -114,6 +110,7 @@ impl Importer {
             options: stored,
             preset,
             from: place.map(|place| place.at),
+            refusals: place.map_or_else(Refusals::default, |place| place.refusals),
             actor: session.scope().principal().subject.clone(),
             now,
             chunk_rows: options
@@ -144,7 +141,6 @@ impl Importer {
             importer: self,
             session,
             options,
-            stored,
             id,
             tally: before.as_ref().map(so_far).unwrap_or_default(),
             errors: Vec::new(),
@@ -211,6 +207,10 @@ impl Run<'_> {
                 let end = match item {
                     Ok(assembled) => self.write(assembled, &again, &progress).await?,
                     Err(Broken::File(e)) => Some(End::Failed(format!("{}: {e}", e.code()))),
+                    Err(Broken::Refused(refusals)) => Some(End::Failed(format!(
+                        "civic.import_too_many_errors: {} of {} rows were refused",
+                        refusals.failed, refusals.read
+                    ))),
                     Err(Broken::Areas(e)) => return Err(ImportError::Database("make areas", e)),
                 };
                 if let Some(end) = end {
@@ -247,21 +247,7 @@ impl Run<'_> {
             skipped: self.tally.skipped,
             failed: self.tally.failed,
         });
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "counts of rows stay far below 2^53"
-        )]
-        let share = self.tally.failed as f64 / self.tally.read.max(1) as f64;
-        Ok(
-            (self.tally.read >= ERRORS_COUNT_FROM && share > self.stored.max_error_rate).then(
-                || {
-                    End::Failed(format!(
-                        "civic.import_too_many_errors: {} of {} rows were refused",
-                        self.tally.failed, self.tally.read
-                    ))
-                },
-            ),
-        )
+        Ok(None)
     }
 
     /// Commits a chunk with the step that moves its import on; `None` when the import was cancelled.
@@ -277,7 +263,6 @@ impl Run<'_> {
                 chunk,
                 mut batch,
                 tally,
-                checkpoint,
             } = assembled;
             let mut sum = self.tally;
             sum.add(&tally);
@@ -289,7 +274,13 @@ impl Run<'_> {
                 signed(sum.created),
                 signed(sum.skipped),
                 signed(sum.failed),
-                Json(place(checkpoint, &sum)),
+                Json(ImportPlace {
+                    at: chunk.checkpoint,
+                    refusals: chunk.refusals,
+                    sla_compared: sum.sla_compared,
+                    sla_agree: sum.sla_agree,
+                    areas_unknown: sum.areas_unknown,
+                }),
                 self.importer.clock.now(),
             );
             batch.run(&MOVE_ON, step);
@@ -423,15 +414,6 @@ fn so_far(row: &ImportRow) -> Tally {
         sla_compared: place.map_or(0, |place| place.sla_compared),
         sla_agree: place.map_or(0, |place| place.sla_agree),
         areas_unknown: place.map_or(0, |place| place.areas_unknown),
-    }
-}
-
-const fn place(at: Checkpoint, sum: &Tally) -> ImportPlace {
-    ImportPlace {
-        at,
-        sla_compared: sum.sla_compared,
-        sla_agree: sum.sla_agree,
-        areas_unknown: sum.areas_unknown,
     }
 }
 

@@ -9,6 +9,7 @@ use crate::model::calendar::Calendar;
 use crate::model::classify::Rules;
 use crate::model::priority::PriorityWeights;
 use crate::model::sla::{Policy, SlaDefaults};
+use crate::settings::TenantSettings;
 
 /// What the importer has to know of a tenant; taken once, so that one import goes by one set of rules.
 #[derive(Clone, Debug)]
@@ -30,6 +31,23 @@ pub struct ImportSetup {
 }
 
 impl ImportSetup {
+    /// What a tenant has set up.
+    pub(crate) fn of(settings: &TenantSettings) -> Self {
+        Self {
+            zone: settings.zone.clone(),
+            policies: settings.policies.clone(),
+            defaults: settings.config.sla.defaults.clone(),
+            calendars: settings.calendars.clone(),
+            areas: settings
+                .areas
+                .iter()
+                .map(|area| (area.name.clone(), area.id))
+                .collect(),
+            rules: Arc::clone(&settings.rules),
+            weights: settings.config.priority.weights,
+        }
+    }
+
     /// A tenant without policies, calendars and areas of its own.
     pub fn plain(zone: TimeZone) -> Self {
         Self {

@@ -52,7 +52,7 @@ where
         }
     };
     let fetched = async { fetch(slice).await.map_err(Into::into) };
-    let (mut items, total) = futures::try_join!(fetched, counted)?;
+    let (mut items, total) = futures::try_join!(Box::pin(fetched), Box::pin(counted))?;
     let has_more = items.len() > page.limit as usize;
     items.truncate(page.limit as usize);
     let last = items.last().filter(|_| has_more).map(&id_of);

@@ -185,14 +185,17 @@ async fn a_configuration_is_changed_under_its_version() {
         assert_eq!((status, &whole["version"]), (StatusCode::OK, &json!(0)));
         assert_eq!(whole["intake"]["max_description"], 4_000);
         let tag = headers["etag"].to_str().unwrap().to_owned();
-        let patch = json!({"dedup": {"auto": 0.8}});
+        let change = json!({"dedup": {"auto": 0.8}});
         let call = format!("PATCH {path}");
-        let sent = client
-            .send_with(&admin, &call, patch.clone(), &[("if-match", &tag)])
+        let written = client
+            .send_with(&admin, &call, change.clone(), &[("if-match", &tag)])
             .await;
-        assert_eq!((sent.0, &sent.2["version"]), (StatusCode::OK, &json!(1)));
+        assert_eq!(
+            (written.0, &written.2["version"]),
+            (StatusCode::OK, &json!(1))
+        );
         let late = client
-            .send_with(&admin, &call, patch, &[("if-match", &tag)])
+            .send_with(&admin, &call, change, &[("if-match", &tag)])
             .await;
         assert_eq!(late.0, StatusCode::PRECONDITION_FAILED);
         let unknown = client
