@@ -1,6 +1,5 @@
 //! Incident reports, issues, service levels and accountability dashboards.
 mod commands;
-mod console;
 mod demo;
 mod error;
 mod ids;
@@ -16,15 +15,12 @@ mod store;
 #[cfg(test)]
 mod testing;
 
-pub use console::PublicPages;
 pub use error::Error;
 pub use ids::{IssueId, ReportId};
-pub use logic::dashboard::{AreaFigures, Counts, ScoreFigures, SeriesDay, TenantBrief};
 pub use logic::import::{
     Classify, ImportError, ImportOptions, ImportReport, ImportSetup, ImportStatus, Importer, Mode,
     Progress, RefusedRow,
 };
-pub use logic::public::{PublicIssue, PublicShare, PublicView};
 pub use service::{Civic, CivicSettings, service};
 
 /// The tables `civic_*`; they refer to the tenants of `brisk-auth`, whose tables come first.

@@ -641,12 +641,12 @@ mod tests {
             row(Category::Other, 4),
             row(Category::Sanitation, 8),
         ];
-        let shown: Vec<_> = categories(&rows, 5)
+        let shown: Vec<_> = categories(&[], &rows, 5)
             .into_iter()
             .map(|s| (s.name, s.reports))
             .collect();
         assert_eq!(shown, [("noise", 30), ("other", 14)]);
-        assert_eq!(categories(&[row(Category::Safety, 3)], 5), []);
+        assert_eq!(categories(&[], &[row(Category::Safety, 3)], 5), []);
     }
 
     #[test]
