@@ -263,16 +263,13 @@ async fn leaderboard(
         let wrong = FieldError::new("limit", "out_of_range", "must be from 1 to 1000");
         return Err(Problem::fields(vec![wrong]));
     }
-    let leaders = match query.tenant_id.map(TenantId) {
-        Some(tenant) => {
-            readable(&state, caller.principal(), tenant).await?;
-            let session = state.db.session(caller.scope(tenant));
-            scores::area_leaders(&session, period).await?
-        }
-        None => {
-            let session = state.db.session(caller.scope(TenantId::PLATFORM));
-            scores::tenant_leaders(&session, period).await?
-        }
+    let leaders = if let Some(tenant) = query.tenant_id.map(TenantId) {
+        readable(&state, caller.principal(), tenant).await?;
+        let session = state.db.session(caller.scope(tenant));
+        scores::area_leaders(&session, period).await?
+    } else {
+        let session = state.db.session(caller.scope(TenantId::PLATFORM));
+        scores::tenant_leaders(&session, period).await?
     };
     let lines = leaders.into_iter().take(limit);
     Ok(Json(LeaderboardBody {

@@ -183,11 +183,6 @@ statements! {
             UNION ALL SELECT 'held_reports', NULL, NULL, NULL, count(*) FROM civic_reports
             WHERE tenant_id = $1 AND status = 'held'";
 
-    /// Issues by category, severity and status, as the public may count them.
-    COUNTS(tenant: TenantId) -> Vec<NowRow>
-        = "SELECT 'issues' AS what, category, severity, status, CAST(sum(n) AS bigint) AS n
-            FROM civic_tenant_counters WHERE tenant_id = $1 GROUP BY category, severity, status HAVING sum(n) <> 0";
-
     /// Issues of each area by status.
     AREA_COUNTS(tenant: TenantId) -> Vec<AreaStatusRow>
         = "SELECT area_id, status, CAST(sum(n) AS bigint) AS n FROM civic_tenant_counters WHERE tenant_id = $1
@@ -235,10 +230,6 @@ impl Figures<'_> {
         day_end: Timestamp,
     ) -> Result<Vec<NowRow>, brisk_db::Error> {
         self.0.run(&NOW, (self.0.tenant(), now, day_end)).await
-    }
-
-    pub(crate) async fn counts(&self) -> Result<Vec<NowRow>, brisk_db::Error> {
-        self.0.run(&COUNTS, (self.0.tenant(),)).await
     }
 
     pub(crate) async fn area_counts(&self) -> Result<Vec<AreaStatusRow>, brisk_db::Error> {
