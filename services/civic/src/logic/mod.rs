@@ -19,6 +19,8 @@ pub(crate) mod moderation;
 pub(crate) mod nearby;
 pub(crate) mod policy;
 pub(crate) mod public;
+#[cfg(test)]
+mod read_tests;
 pub(crate) mod reconcile;
 pub(crate) mod score_job;
 pub(crate) mod scores;

@@ -1,4 +1,9 @@
 //! The read side against rows that were written as writers write them, on both engines.
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::large_futures,
+    reason = "a test has few rows, and waits for one future at a time"
+)]
 
 use std::collections::BTreeSet;
 
@@ -29,6 +34,9 @@ use crate::store::rollup;
 use crate::store::score::{ScoreRecord, Scores};
 use crate::store::sla::SlaRow;
 use crate::testing::{World, on_both};
+
+/// What a filter should choose.
+type Chosen = Box<dyn Fn(&IssueRow) -> bool>;
 
 const ISSUES: i64 = 60;
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
@@ -62,7 +70,10 @@ fn issue(n: i64, tenant_id: TenantId, area_id: i64, now: Timestamp) -> IssueRow 
         } else {
             [Status::Open, Status::Acknowledged][usize::try_from(n % 2).unwrap()]
         },
-        title: format!("{} number {n}", ["Pothole", "100%_sure!"][usize::from(n % 10 == 0)]),
+        title: format!(
+            "{} number {n}",
+            ["Pothole", "100%_sure!"][usize::from(n % 10 == 0)]
+        ),
         summary: None,
         anchor: None,
         lat: Some(place.lat()),
@@ -222,7 +233,9 @@ async fn a_dashboard_equals_a_recount_in_six_statements_or_fewer() {
     on_both(async |world| {
         let seeded = seed(&world).await;
         let (settings, clock) = (&seeded.settings, &world.state.clock);
-        scores::refresh(&seeded.session, settings, clock).await.unwrap();
+        scores::refresh(&seeded.session, settings, clock)
+            .await
+            .unwrap();
         let session = world.session(world.acme);
         let shown = dashboard::read(&session, settings, clock, Period::AllTime)
             .await
@@ -234,13 +247,18 @@ async fn a_dashboard_equals_a_recount_in_six_statements_or_fewer() {
         let counts = shown.counts.counts;
         assert_eq!(counts.open, count(&|r| r.status == Status::Open));
         assert_eq!(counts.open, Bench(&session).open_count().await.unwrap());
-        assert_eq!(counts.acknowledged, count(&|r| r.status == Status::Acknowledged));
+        assert_eq!(
+            counts.acknowledged,
+            count(&|r| r.status == Status::Acknowledged)
+        );
         assert_eq!(counts.resolved, count(&|r| r.status == Status::Resolved));
         assert_eq!(counts.resolved_period, counts.resolved);
         assert_eq!(counts.reports_period, ISSUES);
         let late = seeded.rows.iter().filter(|r| {
             r.resolved_at.is_none()
-                && clock_of(r, seeded.now).resolve_due_at.is_some_and(|due| due <= seeded.now)
+                && clock_of(r, seeded.now)
+                    .resolve_due_at
+                    .is_some_and(|due| due <= seeded.now)
         });
         assert_eq!(shown.counts.overdue, i64::try_from(late.count()).unwrap());
         assert!(shown.counts.overdue > 0);
@@ -263,9 +281,13 @@ async fn a_dashboard_equals_a_recount_in_six_statements_or_fewer() {
         // The number of statements does not depend on the number of rows.
         let empty = world.session(world.other);
         let none = world.state.settings.of(world.other).await.unwrap();
-        dashboard::read(&empty, &none, clock, Period::AllTime).await.unwrap();
+        dashboard::read(&empty, &none, clock, Period::AllTime)
+            .await
+            .unwrap();
         let other = world.session(world.acme);
-        dashboard::read(&other, settings, clock, Period::AllTime).await.unwrap();
+        dashboard::read(&other, settings, clock, Period::AllTime)
+            .await
+            .unwrap();
         assert_eq!(statements(&empty), statements(&other));
     })
     .await;
@@ -315,15 +337,9 @@ async fn pages_partition_the_set_under_ties_in_every_order() {
         loop {
             let session = world.session(world.acme);
             let filter = ReportFilter::default();
-            let page = lists::reports(
-                &session,
-                &key(),
-                &filter,
-                Order::Desc,
-                &paging(11, cursor),
-            )
-            .await
-            .unwrap();
+            let page = lists::reports(&session, &key(), &filter, Order::Desc, &paging(11, cursor))
+                .await
+                .unwrap();
             assert_eq!(statements(&session), 2);
             seen.extend(page.items.iter().map(|row| (row.submitted_at, row.id)));
             cursor = page.next_cursor;
@@ -343,51 +359,86 @@ async fn filters_choose_as_a_scan_does() {
         let seeded = seed(&world).await;
         let now = seeded.now;
         let area = seeded.rows[1].area_id;
-        type Chosen = Box<dyn Fn(&IssueRow) -> bool>;
         let due = move |r: &IssueRow| clock_of(r, now).resolve_due_at;
         let cases: Vec<(IssueFilter, Chosen)> = vec![
             (
-                IssueFilter { statuses: vec![Status::Open, Status::Acknowledged], ..IssueFilter::default() },
+                IssueFilter {
+                    statuses: vec![Status::Open, Status::Acknowledged],
+                    ..IssueFilter::default()
+                },
                 Box::new(|r| r.status != Status::Resolved),
             ),
             (
-                IssueFilter { statuses: vec![Status::Resolved], category: Some(Category::Noise), ..IssueFilter::default() },
+                IssueFilter {
+                    statuses: vec![Status::Resolved],
+                    category: Some(Category::Noise),
+                    ..IssueFilter::default()
+                },
                 Box::new(|r| r.status == Status::Resolved && r.category == Category::Noise),
             ),
             (
-                IssueFilter { area_id: area, severity: Some(Severity::High), ..IssueFilter::default() },
+                IssueFilter {
+                    area_id: area,
+                    severity: Some(Severity::High),
+                    ..IssueFilter::default()
+                },
                 Box::new(move |r| r.area_id == area && r.severity == Severity::High),
             ),
             (
-                IssueFilter { assignee: Some("ann".to_owned()), ..IssueFilter::default() },
+                IssueFilter {
+                    assignee: Some("ann".to_owned()),
+                    ..IssueFilter::default()
+                },
                 Box::new(|r| r.assignee.is_some()),
             ),
             (
-                IssueFilter { overdue: Some(true), ..IssueFilter::default() },
+                IssueFilter {
+                    overdue: Some(true),
+                    ..IssueFilter::default()
+                },
                 Box::new(move |r| r.resolved_at.is_none() && due(r).is_some_and(|d| d <= now)),
             ),
             (
-                IssueFilter { overdue: Some(false), ..IssueFilter::default() },
+                IssueFilter {
+                    overdue: Some(false),
+                    ..IssueFilter::default()
+                },
                 Box::new(move |r| !(r.resolved_at.is_none() && due(r).is_some_and(|d| d <= now))),
             ),
             (
-                IssueFilter { due_before: Some(now), ..IssueFilter::default() },
+                IssueFilter {
+                    due_before: Some(now),
+                    ..IssueFilter::default()
+                },
                 Box::new(move |r| r.resolved_at.is_none() && due(r).is_some_and(|d| d < now)),
             ),
             (
-                IssueFilter { q: Some("100%_SURE!".to_owned()), ..IssueFilter::default() },
+                IssueFilter {
+                    q: Some("100%_SURE!".to_owned()),
+                    ..IssueFilter::default()
+                },
                 Box::new(|r| r.title.starts_with("100%")),
             ),
             (
-                IssueFilter { q: Some("1_0".to_owned()), ..IssueFilter::default() },
+                IssueFilter {
+                    q: Some("1_0".to_owned()),
+                    ..IssueFilter::default()
+                },
                 Box::new(|_| false),
             ),
             (
-                IssueFilter { q: Some("main st".to_owned()), sensitive: Some(false), ..IssueFilter::default() },
+                IssueFilter {
+                    q: Some("main st".to_owned()),
+                    sensitive: Some(false),
+                    ..IssueFilter::default()
+                },
                 Box::new(|_| true),
             ),
             (
-                IssueFilter { bbox: Some([40.715, -75.0, 40.725, -74.0]), ..IssueFilter::default() },
+                IssueFilter {
+                    bbox: Some([40.715, -75.0, 40.725, -74.0]),
+                    ..IssueFilter::default()
+                },
                 Box::new(|r| r.lat.is_some_and(|lat| (40.715..=40.725).contains(&lat))),
             ),
             (
@@ -402,14 +453,29 @@ async fn filters_choose_as_a_scan_does() {
         ];
         for (filter, chosen) in cases {
             let order = (IssueSort::CreatedAt, Order::Desc);
-            let page = lists::issues(&seeded.session, &key(), &filter, order, &paging(1_000, None), now)
-                .await
-                .unwrap();
+            let page = lists::issues(
+                &seeded.session,
+                &key(),
+                &filter,
+                order,
+                &paging(1_000, None),
+                now,
+            )
+            .await
+            .unwrap();
             let found: BTreeSet<i64> = page.items.iter().map(|l| l.id.get()).collect();
-            let wanted: BTreeSet<i64> =
-                seeded.rows.iter().filter(|r| chosen(r)).map(|r| r.id.get()).collect();
+            let wanted: BTreeSet<i64> = seeded
+                .rows
+                .iter()
+                .filter(|r| chosen(r))
+                .map(|r| r.id.get())
+                .collect();
             assert_eq!(found, wanted, "{filter:?}");
-            assert_eq!(page.total, Some(Total::Exact(wanted.len() as u64)), "{filter:?}");
+            assert_eq!(
+                page.total,
+                Some(Total::Exact(wanted.len() as u64)),
+                "{filter:?}"
+            );
         }
     })
     .await;
@@ -436,7 +502,13 @@ async fn a_cursor_of_another_filter_order_or_tenant_is_refused() {
         .await
         .unwrap();
         let cursor = first.next_cursor.unwrap();
-        let good = ask(world.session(world.acme), filter.clone(), order, cursor.clone()).await;
+        let good = ask(
+            world.session(world.acme),
+            filter.clone(),
+            order,
+            cursor.clone(),
+        )
+        .await;
         assert!(good.is_ok());
         let noise = IssueFilter {
             category: Some(Category::Noise),
@@ -446,13 +518,31 @@ async fn a_cursor_of_another_filter_order_or_tenant_is_refused() {
         forged.replace_range(0..1, if cursor.starts_with('A') { "B" } else { "A" });
         for (session, filter, order, cursor) in [
             (world.session(world.acme), noise, order, cursor.clone()),
-            (world.session(world.acme), filter.clone(), (IssueSort::Priority, Order::Desc), cursor.clone()),
-            (world.session(world.acme), filter.clone(), (IssueSort::CreatedAt, Order::Asc), cursor.clone()),
-            (world.session(world.other), filter.clone(), order, cursor.clone()),
+            (
+                world.session(world.acme),
+                filter.clone(),
+                (IssueSort::Priority, Order::Desc),
+                cursor.clone(),
+            ),
+            (
+                world.session(world.acme),
+                filter.clone(),
+                (IssueSort::CreatedAt, Order::Asc),
+                cursor.clone(),
+            ),
+            (
+                world.session(world.other),
+                filter.clone(),
+                order,
+                cursor.clone(),
+            ),
             (world.session(world.acme), filter.clone(), order, forged),
         ] {
             let refused = ask(session, filter, order, cursor).await.unwrap_err();
-            assert!(matches!(refused, Error::Db(brisk_db::Error::Cursor)), "{refused:?}");
+            assert!(
+                matches!(refused, Error::Db(brisk_db::Error::Cursor)),
+                "{refused:?}"
+            );
         }
     })
     .await;
@@ -478,10 +568,14 @@ async fn ties_share_a_rank_and_only_those_who_take_part_are_ranked() {
             score(world.acme, ids[1], 70.0),
         ];
         Scores(&seeded.session).update(records, None).await.unwrap();
-        let board = scores::area_leaders(&seeded.session, Period::Last30Days).await.unwrap();
+        let board = scores::area_leaders(&seeded.session, Period::Last30Days)
+            .await
+            .unwrap();
         let lines: Vec<_> = board.iter().map(|l| (l.rank, l.name.as_str())).collect();
         assert_eq!(lines, [(1, "North"), (1, "South")]);
-        let nobody = scores::tenant_leaders(&seeded.session, Period::Last30Days).await.unwrap();
+        let nobody = scores::tenant_leaders(&seeded.session, Period::Last30Days)
+            .await
+            .unwrap();
         assert_eq!(nobody, []);
         let document = serde_json::json!({"public": {"leaderboard": true}});
         crate::store::tenant_config::TenantConfigs(&seeded.session)
@@ -489,7 +583,9 @@ async fn ties_share_a_rank_and_only_those_who_take_part_are_ranked() {
             .await
             .unwrap()
             .unwrap();
-        let board = scores::tenant_leaders(&seeded.session, Period::Last30Days).await.unwrap();
+        let board = scores::tenant_leaders(&seeded.session, Period::Last30Days)
+            .await
+            .unwrap();
         assert_eq!(board.len(), 1);
         assert_eq!((board[0].rank, board[0].sla_compliance), (1, Some(0.5)));
     })
@@ -503,21 +599,43 @@ async fn scores_of_all_periods_come_from_three_reads() {
         let session = world.session(world.acme);
         let (settings, clock) = (&seeded.settings, &world.state.clock);
         let day = scores::today(settings, seeded.now);
-        scores::snapshot(&session, settings, clock, day).await.unwrap();
+        scores::snapshot(&session, settings, clock, day)
+            .await
+            .unwrap();
         let used = session.scope().ledger().statements();
-        assert_eq!(used.iter().filter(|s| s.name.starts_with("civic.figures")).count(), 3);
+        assert_eq!(
+            used.iter()
+                .filter(|s| s.name.starts_with("civic.figures"))
+                .count(),
+            3
+        );
         assert!(statements(&session) <= 5);
         for period in Period::ALL {
-            let shown = dashboard::read(&session, settings, clock, period).await.unwrap();
+            let shown = dashboard::read(&session, settings, clock, period)
+                .await
+                .unwrap();
             let kept = scores::get(&session, settings, 0, period).await.unwrap();
             assert_eq!(kept.score, shown.scores.overall, "{period:?}");
-            assert_eq!(kept.standing.total_reports, shown.counts.counts.reports_period);
-            assert_eq!(kept.standing.p90_resolution_hours, shown.scores.p90_resolution_hours);
+            assert_eq!(
+                kept.standing.total_reports,
+                shown.counts.counts.reports_period
+            );
+            assert_eq!(
+                kept.standing.p90_resolution_hours,
+                shown.scores.p90_resolution_hours
+            );
             assert_eq!(kept.standing.trend, shown.trend.reports);
         }
-        let of_day = Scores(&session).of_period(&format!("day:{day}")).await.unwrap();
+        let of_day = Scores(&session)
+            .of_period(&format!("day:{day}"))
+            .await
+            .unwrap();
         assert_eq!(of_day.len(), 3);
-        assert!(scores::get(&session, settings, 999, Period::AllTime).await.is_err());
+        assert!(
+            scores::get(&session, settings, 999, Period::AllTime)
+                .await
+                .is_err()
+        );
     })
     .await;
 }
@@ -528,7 +646,11 @@ async fn a_recount_finds_nothing_and_mends_what_was_spoilt() {
         let seeded = seed(&world).await;
         let (session, settings) = (&seeded.session, &seeded.settings);
         let clean = reconcile::run(session, settings).await.unwrap();
-        assert_eq!((clean.issues, clean.reports, clean.cells), (60, 60, 0), "{clean:?}");
+        assert_eq!(
+            (clean.issues, clean.reports, clean.cells),
+            (60, 60, 0),
+            "{clean:?}"
+        );
         let cell = Cell {
             area_id: 0,
             category: Category::Noise,
@@ -557,7 +679,9 @@ async fn the_public_sees_neither_exact_places_nor_hidden_issues() {
     on_both(async |world| {
         let seeded = seed(&world).await;
         let (settings, clock) = (&seeded.settings, &world.state.clock);
-        scores::refresh(&seeded.session, settings, clock).await.unwrap();
+        scores::refresh(&seeded.session, settings, clock)
+            .await
+            .unwrap();
         let session = world.session(world.acme);
         let view = public::view(&session, settings, clock, Period::AllTime)
             .await
@@ -587,11 +711,17 @@ async fn the_public_sees_neither_exact_places_nor_hidden_issues() {
         let hidden = public::detail(&session, settings, IssueId(11), seeded.now).await;
         assert!(matches!(hidden, Err(Error::NotFound { .. })));
         let other = world.state.settings.of(world.other).await.unwrap();
-        let foreign = public::detail(&world.session(world.other), &other, IssueId(1), seeded.now).await;
+        let foreign =
+            public::detail(&world.session(world.other), &other, IssueId(1), seeded.now).await;
         assert!(matches!(foreign, Err(Error::NotFound { .. })));
         let json = serde_json::to_string(&view).unwrap();
-        assert!(!json.contains("ann") && !json.contains("assignee"), "{json}");
-        let map = public::map(&session, settings, IssueFilter::default(), seeded.now).await.unwrap();
+        assert!(
+            !json.contains("ann") && !json.contains("assignee"),
+            "{json}"
+        );
+        let map = public::map(&session, settings, IssueFilter::default(), seeded.now)
+            .await
+            .unwrap();
         assert_eq!((map.points.len(), map.clusters.len()), (55, 0));
         let clusters = crate::store::listing::IssueLists(&session)
             .clusters(&IssueFilter::default(), 4, seeded.now)
@@ -609,16 +739,34 @@ async fn a_hint_names_the_nearest_and_says_how_alike_it_is() {
         let seeded = seed(&world).await;
         let near = &seeded.rows[1];
         let point = Point::new(near.lat.unwrap(), near.lon.unwrap()).unwrap();
-        let ask = |q| Ask { point, category: None, q, limit: 5 };
+        let ask = |q, category| Ask {
+            point,
+            category,
+            q,
+            limit: 5,
+        };
         let session = world.session(world.acme);
-        let found = nearby::find(&session, &seeded.settings, &ask(None), seeded.now).await.unwrap();
+        let settings = &seeded.settings;
+        let found = nearby::find(&session, settings, &ask(None, None), seeded.now)
+            .await
+            .unwrap();
         assert_eq!(statements(&session), 1);
         assert_eq!(found[0].id, near.id.get());
-        assert!(found.len() > 1 && found.iter().all(|n| n.distance_m <= 250.0 && n.score.is_none()));
+        assert!(found.len() > 1);
+        assert!(
+            found
+                .iter()
+                .all(|n| n.distance_m <= 250.0 && n.score.is_none())
+        );
+        // The words speak of infrastructure, which is far from the issue's own category: 0.6 of a full likeness.
         let q = Some("a deep pothole in the road, number 2");
-        let found = nearby::find(&session, &seeded.settings, &ask(q), seeded.now).await.unwrap();
-        assert_eq!(found[0].id, near.id.get());
-        assert!(found[0].score.unwrap() > 0.7, "{found:?}");
+        for (category, score) in [(None, 0.6), (Some(near.category), 1.0)] {
+            let found = nearby::find(&session, settings, &ask(q, category), seeded.now)
+                .await
+                .unwrap();
+            assert_eq!(found[0].id, near.id.get());
+            assert!((found[0].score.unwrap() - score).abs() < 0.01, "{found:?}");
+        }
     })
     .await;
 }
@@ -626,10 +774,17 @@ async fn a_hint_names_the_nearest_and_says_how_alike_it_is() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_statement_fits_both_schemas() {
     on_both(async |world| {
-        let findings = world.state.db.verify(&crate::store::statements()).await.unwrap();
+        let findings = world
+            .state
+            .db
+            .verify(&crate::store::statements())
+            .await
+            .unwrap();
         assert_eq!(findings, []);
         let scope = Scope::system(world.acme, "lock");
-        crate::store::lock::tenant(&world.state.db.session(scope)).await.unwrap();
+        crate::store::lock::tenant(&world.state.db.session(scope))
+            .await
+            .unwrap();
     })
     .await;
 }

@@ -74,7 +74,7 @@ async fn dashboard(
     let settings = open_to_all(&state, &slug).await?;
     let session = state.db.session(caller.scope(settings.tenant.id));
     let period = query.period.unwrap_or_default();
-    let view = public::view(&session, &settings, &state.clock, period).await?;
+    let view = Box::pin(public::view(&session, &settings, &state.clock, period)).await?;
     let view = view.ok_or(Error::NotFound {
         what: "public page",
     })?;

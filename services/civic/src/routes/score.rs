@@ -61,7 +61,7 @@ async fn dashboard(
     let session = state.db.session(scope);
     let period = query.period.unwrap_or_default();
     Ok(Json(
-        dashboard::read(&session, &settings, &state.clock, period).await?,
+        Box::pin(dashboard::read(&session, &settings, &state.clock, period)).await?,
     ))
 }
 

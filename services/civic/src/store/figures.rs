@@ -152,6 +152,8 @@ fn band_days(tenant: TenantId, today: Date) -> BandDays {
     (
         tenant, today, since[0], since[1], since[2], since[3], since[4], since[5],
     )
+    let [d7, d14, d30, d60, d90, d180] = Bands::DAYS.map(|n| today.saturating_sub((n - 1).days()));
+    (tenant, today, d7, d14, d30, d60, d90, d180)
 }
 
 statements! {
@@ -184,11 +186,6 @@ statements! {
             WHERE tenant_id = $1 AND state = 'pending'
             UNION ALL SELECT 'held_reports', NULL, NULL, NULL, count(*) FROM civic_reports
             WHERE tenant_id = $1 AND status = 'held'";
-
-    /// Issues by category, severity and status, as the public may count them.
-    COUNTS(tenant: TenantId) -> Vec<NowRow>
-        = "SELECT 'issues' AS what, category, severity, status, CAST(sum(n) AS bigint) AS n
-            FROM civic_tenant_counters WHERE tenant_id = $1 GROUP BY category, severity, status HAVING sum(n) <> 0";
 
     /// Issues of each area by status.
     AREA_COUNTS(tenant: TenantId) -> Vec<AreaStatusRow>
