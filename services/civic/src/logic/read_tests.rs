@@ -1,7 +1,6 @@
 //! The read side against rows that were written as writers write them, on both engines.
 #![expect(
     clippy::cast_precision_loss,
-    clippy::large_futures,
     reason = "a test has few rows, and waits for one future at a time"
 )]
 

@@ -1,7 +1,9 @@
 //! The benchmarked queries in the raw form of the specification, for measuring and for checking the served figures.
 
 use brisk_core::TenantId;
-use brisk_db::{FromRow, One, Session, statements};
+#[cfg(test)]
+use brisk_db::Session;
+use brisk_db::{FromRow, One, statements};
 use jiff::Timestamp;
 
 use super::issue::IssueListRow;
@@ -55,39 +57,11 @@ pub(crate) struct Bench<'a>(pub(crate) &'a Session);
 
 #[cfg(test)]
 impl Bench<'_> {
-    pub(crate) async fn report_page(
-        &self,
-        (at, id): (Timestamp, ReportId),
-        limit: i64,
-    ) -> Result<Vec<ReportListRow>, brisk_db::Error> {
-        self.0
-            .run(&REPORT_PAGE, (self.0.tenant(), at, id, limit))
-            .await
-    }
-
     pub(crate) async fn open_count(&self) -> Result<i64, brisk_db::Error> {
         self.0.run(&OPEN_COUNT, (self.0.tenant(),)).await
     }
 
-    pub(crate) async fn issue_with_reports(
-        &self,
-        issue: IssueId,
-        limit: i64,
-    ) -> Result<Vec<ReportListRow>, brisk_db::Error> {
-        self.0.run(&ISSUE_WITH_REPORTS, (issue, limit)).await
-    }
-
     pub(crate) async fn sla_sums(&self, since: Timestamp) -> Result<SlaSums, brisk_db::Error> {
         self.0.run(&SLA_SUMS, (self.0.tenant(), since)).await
-    }
-
-    pub(crate) async fn issue_page(
-        &self,
-        status: &str,
-        (at, id): (Timestamp, IssueId),
-        limit: i64,
-    ) -> Result<Vec<IssueListRow>, brisk_db::Error> {
-        let params = (self.0.tenant(), status.to_owned(), at, id, limit);
-        self.0.run(&ISSUE_PAGE, params).await
     }
 }

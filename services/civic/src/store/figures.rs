@@ -148,10 +148,6 @@ type BandDays = (TenantId, Date, Date, Date, Date, Date, Date, Date);
 
 /// The last day and the first day of each band but the oldest.
 fn band_days(tenant: TenantId, today: Date) -> BandDays {
-    let since = Bands::DAYS.map(|n| today.saturating_sub((n - 1).days()));
-    (
-        tenant, today, since[0], since[1], since[2], since[3], since[4], since[5],
-    )
     let [d7, d14, d30, d60, d90, d180] = Bands::DAYS.map(|n| today.saturating_sub((n - 1).days()));
     (tenant, today, d7, d14, d30, d60, d90, d180)
 }
