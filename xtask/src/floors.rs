@@ -6,7 +6,8 @@ const TESTKIT: &str = "brisk-testkit";
 /// The kit and what stands on it, lowest first; ARCHITECTURE.md tells why.
 const FLOORS: &[&[&str]] = &[
     &["brisk-core"],
-    &["brisk-config", "brisk-telemetry", "brisk-db-macros"],
+    &["brisk-config"],
+    &["brisk-telemetry", "brisk-db-macros"],
     &["brisk-db"],
     &["brisk-cache"],
     &["brisk-auth", "brisk-llm", "brisk-jobs"],

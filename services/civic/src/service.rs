@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::ids::IdBlocks;
 use crate::logic::changes::SCORE_JOB;
 use crate::logic::contact::ContactKeys;
+use crate::logic::import::Importer;
 use crate::logic::intake::Intake;
 use crate::logic::link::{LINK_BATCH, LINK_JOB, Linker, chain};
 use crate::logic::moderation::Moderation;
@@ -29,6 +30,10 @@ const SWEEP_PERIOD: Duration = Duration::from_mins(5);
 
 /// Bytes of a batch of reports at most.
 const BATCH_BODY: ByteSize = ByteSize::mib(4);
+
+/// Bytes of an uploaded file at most, and how long its upload may take.
+const UPLOAD: ByteSize = ByteSize::mib(512);
+const UPLOAD_TIME: Duration = Duration::from_mins(10);
 
 /// The section `[civic]` of the settings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,6 +108,12 @@ impl Service for Civic {
                 max_body: Some(BATCH_BODY),
                 ..RouteRule::default()
             })
+            .rule(RouteRule {
+                prefix: "/v1/imports".to_owned(),
+                max_body: Some(UPLOAD),
+                deadline: Some(UPLOAD_TIME),
+                ..RouteRule::default()
+            })
             .on_shutdown(move || async move { closing.intake.close().await }))
     }
 
@@ -167,6 +178,8 @@ pub(crate) fn state(kit: &Kit) -> CivicState {
         moderation: Moderation {
             queue: kit.queue.clone(),
         },
+        importer: Importer::new(&kit.db, kit.clock.clone(), kit.queue.clone()),
+        tracker: kit.tracker.clone(),
     })
 }
 

@@ -7,7 +7,9 @@ use brisk_auth::{Keys, TenantDirectory};
 use brisk_core::Clock;
 use brisk_db::{CursorKey, Db};
 use brisk_jobs::Queue;
+use tokio_util::task::TaskTracker;
 
+use crate::logic::import::Importer;
 use crate::logic::intake::Intake;
 use crate::logic::moderation::Moderation;
 use crate::logic::workflow::Workflow;
@@ -30,6 +32,9 @@ pub(crate) struct Parts {
     pub(crate) intake: Intake,
     pub(crate) workflow: Workflow,
     pub(crate) moderation: Moderation,
+    pub(crate) importer: Importer,
+    /// Long work is spawned here, so that the end of the program waits for it.
+    pub(crate) tracker: TaskTracker,
 }
 
 impl CivicState {

@@ -93,6 +93,8 @@ fn state(db: Db, clock: Clock) -> CivicState {
         moderation: Moderation {
             queue: queue.clone(),
         },
+        importer: crate::logic::import::Importer::new(&db, clock.clone(), queue.clone()),
+        tracker: tokio_util::task::TaskTracker::new(),
         queue,
         settings,
         tenants,

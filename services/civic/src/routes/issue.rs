@@ -5,10 +5,7 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use brisk_core::{Role, TenantId};
 use brisk_http::json_with_etag;
-use brisk_http::{
-    Json, Page, PageLimits, PageQuery, Path, Problem, ProblemBody, Query, RequireRole as _,
-    TenantScope,
-};
+use brisk_http::{Json, Path, Problem, ProblemBody, RequireRole as _, TenantScope};
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
@@ -24,7 +21,6 @@ use crate::model::priority::shown_priority;
 use crate::model::workflow::{CloseReason, HoldReason, Status, allowed_transitions};
 use crate::model::{Category, FieldError, FieldErrors, Severity};
 use crate::state::CivicState;
-use crate::store::event::Events;
 use crate::store::issue::{IssueRow, Issues};
 use crate::store::report::Reports;
 use crate::store::sla::{SlaRow, Slas};
@@ -37,9 +33,6 @@ pub(crate) fn router() -> OpenApiRouter<CivicState> {
     OpenApiRouter::new()
         .routes(routes!(get, patch))
         .routes(routes!(bulk))
-        .routes(routes!(events))
-        .routes(routes!(add_note))
-        .routes(routes!(add_update))
         .routes(routes!(reopen))
         .routes(routes!(merge))
 }
@@ -262,7 +255,7 @@ struct PatchBody {
 }
 
 /// Characters of notes and updates, and of titles and names, at most.
-const MAX_NOTE: usize = 4_000;
+pub(super) const MAX_NOTE: usize = 4_000;
 const MAX_TITLE: usize = 255;
 
 impl PatchBody {
@@ -517,171 +510,6 @@ async fn bulk(
     Ok(Json(BulkAnswer { results }))
 }
 
-/// One line of an issue's history.
-#[derive(Serialize, ToSchema)]
-struct EventBody {
-    id: i64,
-    kind: String,
-    actor: String,
-    actor_role: Option<String>,
-    from_value: Option<String>,
-    to_value: Option<String>,
-    body: Option<String>,
-    public: bool,
-    #[schema(value_type = Option<Object>)]
-    data: Option<serde_json::Value>,
-    #[schema(value_type = String, format = DateTime)]
-    at: Timestamp,
-}
-
-/// The history of an issue.
-#[derive(Serialize, ToSchema)]
-struct EventList {
-    events: Vec<EventBody>,
-    has_more: bool,
-    next_cursor: Option<String>,
-}
-
-/// The history of an issue, oldest first.
-#[utoipa::path(
-    get,
-    path = "/v1/issues/{id}/events",
-    tag = "issues",
-    params(("id" = i64, Path), PageQuery),
-    responses((status = 200, body = EventList), (status = 404, body = ProblemBody))
-)]
-async fn events(
-    State(state): State<CivicState>,
-    TenantScope(scope): TenantScope,
-    Path(id): Path<i64>,
-    Query(page): Query<PageQuery>,
-) -> Result<Json<EventList>, Problem> {
-    const LIST: &str = "civic.events";
-    scope.require(Role::Agent)?;
-    let Page { limit, cursor, .. } = page.within(PageLimits {
-        max_skip: 0,
-        ..PageLimits::default()
-    })?;
-    let session = state.db.session(scope);
-    let id = IssueId(id);
-    let after = match cursor {
-        None => (Timestamp::UNIX_EPOCH, 0),
-        Some(text) => state
-            .cursor
-            .open(session.tenant(), LIST, &id, &text)
-            .map_err(Error::from)?,
-    };
-    let (issues, history) = (Issues(&session), Events(&session));
-    let (issue, mut rows) = futures::try_join!(
-        issues.get(id),
-        history.page(id, after, i64::from(limit) + 1)
-    )
-    .map_err(Error::from)?;
-    issue.ok_or(Error::NotFound { what: "issue" })?;
-    let has_more = rows.len() > usize::try_from(limit).unwrap_or(usize::MAX);
-    rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    let last = rows.last().map(|row| (row.at, row.id)).filter(|_| has_more);
-    let next_cursor =
-        last.map(|position| state.cursor.seal(session.tenant(), LIST, &id, &position));
-    let events = rows
-        .into_iter()
-        .map(|row| EventBody {
-            id: row.id,
-            kind: row.kind,
-            actor: row.actor,
-            actor_role: row.actor_role,
-            from_value: row.from_value,
-            to_value: row.to_value,
-            body: row.body,
-            public: row.public,
-            data: row.data.map(|d| d.0),
-            at: row.at,
-        })
-        .collect();
-    Ok(Json(EventList {
-        events,
-        has_more,
-        next_cursor,
-    }))
-}
-
-/// A note or an update.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct NoteBody {
-    /// 1 to 4,000 characters.
-    body: String,
-}
-
-/// What was noted.
-#[derive(Serialize, ToSchema)]
-struct Noted {
-    #[schema(value_type = i64)]
-    id: IssueId,
-    message: &'static str,
-}
-
-/// Adds a note for staff.
-#[utoipa::path(
-    post,
-    path = "/v1/issues/{id}/notes",
-    tag = "issues",
-    params(("id" = i64, Path)),
-    request_body = NoteBody,
-    responses((status = 201, body = Noted), (status = 404, body = ProblemBody), (status = 422, body = ProblemBody))
-)]
-async fn add_note(
-    state: State<CivicState>,
-    scope: TenantScope,
-    id: Path<i64>,
-    body: Json<NoteBody>,
-) -> Result<Response, Problem> {
-    note(state, scope, id, body, false).await
-}
-
-/// Adds an update that everybody may read.
-#[utoipa::path(
-    post,
-    path = "/v1/issues/{id}/updates",
-    tag = "issues",
-    params(("id" = i64, Path)),
-    request_body = NoteBody,
-    responses((status = 201, body = Noted), (status = 404, body = ProblemBody), (status = 422, body = ProblemBody))
-)]
-async fn add_update(
-    state: State<CivicState>,
-    scope: TenantScope,
-    id: Path<i64>,
-    body: Json<NoteBody>,
-) -> Result<Response, Problem> {
-    note(state, scope, id, body, true).await
-}
-
-async fn note(
-    State(state): State<CivicState>,
-    TenantScope(scope): TenantScope,
-    Path(id): Path<i64>,
-    Json(body): Json<NoteBody>,
-    public: bool,
-) -> Result<Response, Problem> {
-    scope.require(Role::Agent)?;
-    let text = crate::model::text::clean(&body.body).trim().to_owned();
-    if text.is_empty() || text.chars().count() > MAX_NOTE {
-        return Err(Error::field("body", "note_invalid", "has 1 to 4,000 characters").into());
-    }
-    let actor = actor(&scope);
-    let session = state.db.session(scope);
-    state
-        .workflow
-        .note(&session, IssueId(id), &text, public, &actor)
-        .await?;
-    let noted = Json(Noted {
-        id: IssueId(id),
-        message: "noted",
-    });
-    Ok((axum::http::StatusCode::CREATED, noted).into_response())
-}
-
 /// Opens a resolved or closed issue again.
 #[utoipa::path(
     post,
@@ -720,6 +548,17 @@ struct MergeBody {
     into: i64,
 }
 
+/// Where the reports are now.
+#[derive(Serialize, ToSchema)]
+struct MergedBody {
+    /// The issue that has them.
+    #[schema(value_type = i64)]
+    id: IssueId,
+    /// The issue that points to it from now on.
+    #[schema(value_type = i64)]
+    merged: IssueId,
+}
+
 /// Joins an issue into another one about the same thing.
 #[utoipa::path(
     post,
@@ -728,7 +567,7 @@ struct MergeBody {
     params(("id" = i64, Path)),
     request_body = MergeBody,
     responses(
-        (status = 200, body = Noted),
+        (status = 200, body = MergedBody),
         (status = 404, body = ProblemBody),
         (status = 409, description = "One of them is merged or closed already", body = ProblemBody),
         (status = 422, body = ProblemBody),
@@ -739,7 +578,7 @@ async fn merge(
     TenantScope(scope): TenantScope,
     Path(id): Path<i64>,
     Json(body): Json<MergeBody>,
-) -> Result<Json<Noted>, Problem> {
+) -> Result<Json<MergedBody>, Problem> {
     scope.require(Role::Manager)?;
     let actor = actor(&scope);
     let session = state.db.session(scope);
@@ -747,8 +586,8 @@ async fn merge(
         .workflow
         .merge(&session, IssueId(id), IssueId(body.into), &actor)
         .await?;
-    Ok(Json(Noted {
+    Ok(Json(MergedBody {
         id: IssueId(body.into),
-        message: "merged",
+        merged: IssueId(id),
     }))
 }

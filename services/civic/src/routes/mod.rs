@@ -1,6 +1,8 @@
 //! The HTTP side of the service, one file for each resource.
 mod actor;
 mod candidate;
+mod history;
+mod import;
 mod issue;
 mod list;
 mod public;
@@ -18,7 +20,9 @@ pub(crate) fn router() -> OpenApiRouter<CivicState> {
     OpenApiRouter::new()
         .merge(report::router())
         .merge(issue::router())
+        .merge(history::router())
         .merge(candidate::router())
+        .merge(import::router())
         .merge(list::router())
         .merge(score::router())
         .merge(public::router())

@@ -194,6 +194,8 @@ pub struct ImportReport {
 /// How far an import has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
+    /// The import, once it is noted; a dry run has none.
+    pub id: Option<i64>,
     /// Bytes taken from the file as it is stored, packed or not.
     pub bytes: u64,
     /// Rows settled.

@@ -66,7 +66,7 @@ impl Importer {
         }
     }
 
-    /// Imports the file that `read` holds into the session's tenant, and tells `progress` after each chunk.
+    /// Imports the file that `read` holds into the session's tenant, and tells `progress` at the start and after each chunk.
     ///
     /// A file that breaks off, and one with too many refused rows, end as a report that says so: what was imported
     /// stays. Dropping the future stops after the chunk under way; the import can then be resumed. The session should
@@ -159,6 +159,10 @@ impl Importer {
             self.issues.clone(),
             id,
         );
+        progress(Progress {
+            id,
+            ..Progress::default()
+        });
         let end = run.all(opened.chunks, assembler, progress).await?;
         run.report(end).await
     }
@@ -247,6 +251,7 @@ impl Run<'_> {
         };
         self.tally.add(&settled);
         progress(Progress {
+            id: self.id,
             bytes: self.bytes.load(Ordering::Relaxed),
             read: self.tally.read,
             created: self.tally.created,
