@@ -29,6 +29,9 @@ use crate::store::issue::{IssueRow, Issues};
 use crate::store::report::Reports;
 use crate::store::sla::{SlaRow, Slas};
 
+/// Before every event: the first instant that both engines and JSON hold.
+const BEFORE_ALL: Timestamp = Timestamp::constant(-62_135_596_800, 0);
+
 /// Reports shown with an issue; further ones come by the list of reports.
 const REPORTS_SHOWN: i64 = 50;
 
@@ -332,9 +335,10 @@ impl PatchBody {
                 "has 1 to 255 characters".to_owned(),
             );
         }
-        let assignee = self
-            .assignee
-            .map(|a| a.filter(|name| !name.trim().is_empty()));
+        let assignee = self.assignee.map(|name| {
+            name.map(|name| crate::model::text::clean(&name).into_owned())
+                .filter(|name| !name.is_empty())
+        });
         if assignee.as_ref().is_some_and(|a| {
             a.as_ref()
                 .is_some_and(|name| name.chars().count() > MAX_TITLE)
@@ -345,10 +349,12 @@ impl PatchBody {
                 "has at most 255 characters".to_owned(),
             );
         }
-        if self
+        let note = self
             .note
+            .map(|note| crate::model::text::clean(&note).into_owned());
+        if note
             .as_ref()
-            .is_some_and(|n| n.trim().is_empty() || n.chars().count() > MAX_NOTE)
+            .is_some_and(|n| n.is_empty() || n.chars().count() > MAX_NOTE)
         {
             bad(
                 "note",
@@ -373,7 +379,7 @@ impl PatchBody {
             area_id: self.area_id,
             assignee,
             title,
-            note: self.note,
+            note,
             version: self.version.or(if_match),
         })
     }
@@ -564,7 +570,7 @@ async fn events(
     let session = state.db.session(scope);
     let id = IssueId(id);
     let after = match cursor {
-        None => (Timestamp::MIN, 0),
+        None => (BEFORE_ALL, 0),
         Some(text) => state
             .cursor
             .open(session.tenant(), LIST, &id, &text)
