@@ -17,11 +17,20 @@ async fn answers_cost_the_same_few_statements_with_few_rows_and_with_many(app: T
         (format!("/v1/issues/{issue}/events"), 2),
         (format!("/v1/reports/{issue}"), 1),
         ("/v1/issues?limit=1000".to_owned(), 2),
-        ("/v1/issues?status=open,acknowledged&category=infrastructure".to_owned(), 2),
-        ("/v1/issues?overdue=false&q=large&bbox=-90,-180,90,180&count=exact".to_owned(), 2),
+        (
+            "/v1/issues?status=open,acknowledged&category=infrastructure".to_owned(),
+            2,
+        ),
+        (
+            "/v1/issues?overdue=false&q=large&bbox=-90,-180,90,180&count=exact".to_owned(),
+            2,
+        ),
         ("/v1/issues?count=none&sort_by=priority".to_owned(), 1),
         ("/v1/reports?limit=1000".to_owned(), 2),
-        ("/v1/reports?status=linked&processed=true&channel=api".to_owned(), 2),
+        (
+            "/v1/reports?status=linked&processed=true&channel=api".to_owned(),
+            2,
+        ),
         ("/v1/dashboard".to_owned(), 6),
         ("/v1/dashboard?period=all_time".to_owned(), 6),
         (format!("/v1/public/{slug}/issues"), 2),
@@ -54,7 +63,10 @@ async fn answers_cost_the_same_few_statements_with_few_rows_and_with_many(app: T
         let answer = agent.get(path).await;
         answer.assert_status(200);
         let cost = answer.statements();
-        assert!(cost <= few, "{path} costs {cost} statements with many rows, {few} with few");
+        assert!(
+            cost <= few,
+            "{path} costs {cost} statements with many rows, {few} with few"
+        );
     }
     app.stop().await;
 }

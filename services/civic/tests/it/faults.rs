@@ -111,6 +111,7 @@ async fn postgres_comes_back_and_nothing_that_was_promised_is_lost() {
     };
     let writing = join_all((0..8).map(|writer| load.write(writer, app.agent())));
     tokio::join!(writing, faults);
+    crate::volume::end_leases(&app.place);
     app.settled().await;
     let rows = database.psql(&["SELECT client_ref, id FROM civic_reports"]);
     let rows = rows.unwrap();
@@ -119,7 +120,11 @@ async fn postgres_comes_back_and_nothing_that_was_promised_is_lost() {
         .map(|line| line.split_once('|').unwrap())
         .map(|(reference, id)| (reference.to_owned(), id.parse().unwrap()))
         .collect();
-    assert_eq!(rows.lines().count(), stored.len(), "a reference is there twice");
+    assert_eq!(
+        rows.lines().count(),
+        stored.len(),
+        "a reference is there twice"
+    );
     assert_eq!(stored, *load.acknowledged.lock().unwrap());
     crate::volume::whole(&app, i64::try_from(stored.len()).unwrap()).await;
     app.stop().await;

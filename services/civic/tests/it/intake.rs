@@ -166,10 +166,7 @@ async fn every_wrong_field_is_named_at_once(app: TestApp) {
         "contact": {"email": "nobody", "phone": "call me"},
         "client_ref": "",
     });
-    let answer = app
-        .caller(Role::Reporter)
-        .post("/v1/reports", &wrong)
-        .await;
+    let answer = app.caller(Role::Reporter).post("/v1/reports", &wrong).await;
     let named = named(&answer);
     let named: Vec<_> = named
         .iter()
@@ -201,20 +198,68 @@ async fn each_field_has_its_code(app: TestApp) {
     .await;
     let soon = app.clock.now() + std::time::Duration::from_secs(3_600);
     let cases = [
-        (json!({"description": "x".repeat(4_001)}), "description", "description_too_long"),
-        (json!({"description": "\u{1}\u{2}\u{3}\u{4}\u{5}\u{6}\u{7}\u{8}\u{e}ab"}), "description", "description_too_short"),
-        (json!({"lat": 0.0, "lon": 0.0}), "lat", "coordinates_invalid"),
-        (json!({"lat": 30.0, "lon": null}), "lon", "coordinates_invalid"),
+        (
+            json!({"description": "x".repeat(4_001)}),
+            "description",
+            "description_too_long",
+        ),
+        (
+            json!({"description": "\u{1}\u{2}\u{3}\u{4}\u{5}\u{6}\u{7}\u{8}\u{e}ab"}),
+            "description",
+            "description_too_short",
+        ),
+        (
+            json!({"lat": 0.0, "lon": 0.0}),
+            "lat",
+            "coordinates_invalid",
+        ),
+        (
+            json!({"lat": 30.0, "lon": null}),
+            "lon",
+            "coordinates_invalid",
+        ),
         (json!({"lat": null}), "lat", "coordinates_invalid"),
         (json!({"lon": -180.5}), "lat", "coordinates_invalid"),
-        (json!({"lat": 52.5, "lon": 13.4}), "lat", "outside_service_area"),
-        (json!({"lat": null, "lon": null, "location": " "}), "location", "location_required"),
-        (json!({"submitted_at": soon.to_string()}), "submitted_at", "timestamp_invalid"),
-        (json!({"media": ["https://img.example.evil/a"]}), "media[0]", "media_invalid"),
-        (json!({"media": vec!["https://img.example/a"; 6]}), "media", "media_invalid"),
-        (json!({"contact": {"name": "n".repeat(201)}}), "contact.name", "contact_invalid"),
-        (json!({"client_ref": "x".repeat(129)}), "client_ref", "client_ref_invalid"),
-        (json!({"client_ref": "tab\tbed"}), "client_ref", "client_ref_invalid"),
+        (
+            json!({"lat": 52.5, "lon": 13.4}),
+            "lat",
+            "outside_service_area",
+        ),
+        (
+            json!({"lat": null, "lon": null, "location": " "}),
+            "location",
+            "location_required",
+        ),
+        (
+            json!({"submitted_at": soon.to_string()}),
+            "submitted_at",
+            "timestamp_invalid",
+        ),
+        (
+            json!({"media": ["https://img.example.evil/a"]}),
+            "media[0]",
+            "media_invalid",
+        ),
+        (
+            json!({"media": vec!["https://img.example/a"; 6]}),
+            "media",
+            "media_invalid",
+        ),
+        (
+            json!({"contact": {"name": "n".repeat(201)}}),
+            "contact.name",
+            "contact_invalid",
+        ),
+        (
+            json!({"client_ref": "x".repeat(129)}),
+            "client_ref",
+            "client_ref_invalid",
+        ),
+        (
+            json!({"client_ref": "tab\tbed"}),
+            "client_ref",
+            "client_ref_invalid",
+        ),
     ];
     for (change, field, code) in cases {
         let mut report = pothole(1);
@@ -225,17 +270,14 @@ async fn each_field_has_its_code(app: TestApp) {
         assert_eq!(named(&answer), [(field.to_owned(), code.to_owned())]);
     }
     let mut report = pothole(1);
-    report["description"] = json!(format!("pot\u{0}hole {}", "é".repeat(3_991)));
+    report["description"] = json!(format!("pot\u{0}hole {}", "é".repeat(3_992)));
     report["media"] = json!(["https://img.example/a.jpg"]);
     report["submitted_at"] = json!("2026-03-01T00:00:00Z");
     let made = app.agent().post("/v1/reports", &report).await;
     let id = made.assert_status(201)["id"].as_i64().unwrap();
     let read = app.agent().get(&format!("/v1/reports/{id}")).await.json();
     assert_eq!(read["submitted_at"], "2026-03-01T00:00:00Z");
-    assert_eq!(
-        read["description"].as_str().unwrap().chars().count(),
-        4_000
-    );
+    assert_eq!(read["description"].as_str().unwrap().chars().count(), 4_000);
     app.stop().await;
 }
 
@@ -250,7 +292,13 @@ async fn bodies_that_are_no_reports_are_refused(app: TestApp) {
     plain.assert_refused(415, "unsupported_media_type");
     let form = post("application/x-www-form-urlencoded", "description=pothole").await;
     assert_eq!(form.status, 415);
-    for broken in ["", "{", "{\"description\": \"a large pothole\"", "nonsense", "\u{feff}{}"] {
+    for broken in [
+        "",
+        "{",
+        "{\"description\": \"a large pothole\"",
+        "nonsense",
+        "\u{feff}{}",
+    ] {
         let answer = post("application/json", broken).await;
         assert_eq!(answer.status, 400, "{broken:?} {answer:?}");
     }
@@ -258,7 +306,13 @@ async fn bodies_that_are_no_reports_are_refused(app: TestApp) {
     assert_eq!(agent.send(binary).await.status, 400);
     let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
     assert!([400, 422].contains(&post("application/json", &deep).await.status));
-    for shape in ["[]", "null", "7", r#"{"description": 7}"#, r#"{"lat": "north"}"#] {
+    for shape in [
+        "[]",
+        "null",
+        "7",
+        r#"{"description": 7}"#,
+        r#"{"lat": "north"}"#,
+    ] {
         let answer = post("application/json", shape).await;
         assert_eq!(answer.status, 422, "{shape:?} {answer:?}");
     }
@@ -267,14 +321,20 @@ async fn bodies_that_are_no_reports_are_refused(app: TestApp) {
     let unknown = agent.post("/v1/reports", &report).await;
     assert_eq!(unknown.status, 422);
     let error = unknown.json()["errors"][0].clone();
-    assert_eq!((&error["field"], &error["code"]), (&json!("colour"), &json!("unknown_field")));
+    assert_eq!(
+        (&error["field"], &error["code"]),
+        (&json!("colour"), &json!("unknown_field"))
+    );
     let large = json!({"description": "x".repeat(1 << 20)}).to_string();
     let refused = agent
         .try_send(&Call::new("POST", "/v1/reports").text("application/json", large.clone()))
         .await;
     // The node need not read what it refuses, so the connection may end first.
     assert!(refused.is_none_or(|answer| answer.status == 413));
-    assert_eq!(chunked(&app, &large).await, "HTTP/1.1 413 Payload Too Large");
+    assert_eq!(
+        chunked(&app, &large).await,
+        "HTTP/1.1 413 Payload Too Large"
+    );
     assert_eq!(
         chunked(&app, &pothole(1).to_string()).await,
         "HTTP/1.1 201 Created"
@@ -327,7 +387,10 @@ async fn a_batch_stores_what_is_right_and_names_what_is_wrong(app: TestApp) {
         .post("/v1/reports/batch", &json!({"reports": reports}))
         .await;
     let body = answer.assert_status(200);
-    assert_eq!((&body["accepted"], &body["rejected"]), (&json!(98), &json!(2)));
+    assert_eq!(
+        (&body["accepted"], &body["rejected"]),
+        (&json!(98), &json!(2))
+    );
     let results = body["results"].as_array().unwrap();
     assert_eq!(results.len(), 100);
     for (index, result) in results.iter().enumerate() {
@@ -343,7 +406,9 @@ async fn a_batch_stores_what_is_right_and_names_what_is_wrong(app: TestApp) {
     assert_eq!(app.place.number("SELECT count(*) FROM civic_issues"), 97);
     for (size, status) in [(0, 422), (1_001, 422), (1_000, 200)] {
         let reports: Vec<Value> = (0..size).map(|i| pothole(1_000 + i)).collect();
-        let call = app.agent().post("/v1/reports/batch", &json!({"reports": reports}));
+        let call = app
+            .agent()
+            .post("/v1/reports/batch", &json!({"reports": reports}));
         assert_eq!(call.await.status, status, "{size} reports");
     }
     let large = json!({"reports": [{"description": "x".repeat(5 << 20)}]}).to_string();
@@ -382,9 +447,12 @@ async fn a_report_belongs_to_the_tenant_of_its_caller(app: TestApp) {
     let body = json!({"reports": [report]});
     let mixed = app.agent().post("/v1/reports/batch", &body).await;
     mixed.assert_refused(422, "tenant_mixed");
-    let public = app.public().post("/v1/reports/batch", &json!({
-        "tenant_id": app.acme.id, "reports": [pothole(1)],
-    }));
+    let public = app.public().post(
+        "/v1/reports/batch",
+        &json!({
+            "tenant_id": app.acme.id, "reports": [pothole(1)],
+        }),
+    );
     assert_eq!(public.await.status, 401);
     let platform = app.platform().post("/v1/reports", &report).await;
     let id = platform.assert_status(201)["id"].clone();

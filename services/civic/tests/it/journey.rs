@@ -69,7 +69,10 @@ async fn reports_of_one_hole_join_and_others_do_not(app: TestApp) {
     let made = app.agent().post("/v1/reports", &noise).await.json();
     assert_ne!(app.issue_of(made["id"].as_i64().unwrap()).await, issue);
     let body = app.agent().get(&format!("/v1/issues/{issue}")).await.json();
-    assert_eq!((&body["report_count"], &body["reporter_count"]), (&json!(2), &json!(2)));
+    assert_eq!(
+        (&body["report_count"], &body["reporter_count"]),
+        (&json!(2), &json!(2))
+    );
     let events = app.agent().get(&format!("/v1/issues/{issue}/events")).await;
     let kinds: Vec<_> = events.json()["events"]
         .as_array()
@@ -86,7 +89,10 @@ async fn decided_issues_make_a_score(app: TestApp) {
     for place in 0..5 {
         let (_, issue) = app.linked(place).await;
         let done = agent
-            .patch(&format!("/v1/issues/{issue}"), &json!({"status": "resolved"}))
+            .patch(
+                &format!("/v1/issues/{issue}"),
+                &json!({"status": "resolved"}),
+            )
             .await;
         done.assert_status(200);
     }

@@ -46,8 +46,14 @@ async fn pages_part_a_list_while_others_add_to_it(app: TestApp) {
     batch.await.assert_status(200);
     app.settled().await;
     let before = [
-        ("reports", ids(&agent.get("/v1/reports?limit=1000").await.json(), "reports")),
-        ("issues", ids(&agent.get("/v1/issues?limit=1000").await.json(), "issues")),
+        (
+            "reports",
+            ids(&agent.get("/v1/reports?limit=1000").await.json(), "reports"),
+        ),
+        (
+            "issues",
+            ids(&agent.get("/v1/issues?limit=1000").await.json(), "issues"),
+        ),
     ];
     let over = AtomicBool::new(false);
     let adding = async {
@@ -84,7 +90,11 @@ async fn pages_part_a_list_while_others_add_to_it(app: TestApp) {
                     }
                     let seen = walk(&agent, name, order, limit).await;
                     let unique: HashSet<_> = seen.iter().copied().collect();
-                    assert_eq!(unique.len(), seen.len(), "twice in {name}{order} by {limit}");
+                    assert_eq!(
+                        unique.len(),
+                        seen.len(),
+                        "twice in {name}{order} by {limit}"
+                    );
                     let lost: Vec<_> = there.iter().filter(|id| !unique.contains(id)).collect();
                     assert!(lost.is_empty(), "{lost:?} lost in {name}{order} by {limit}");
                 }
@@ -97,7 +107,10 @@ async fn pages_part_a_list_while_others_add_to_it(app: TestApp) {
     app.settled().await;
     // At rest the pages are the list.
     for name in ["reports", "issues"] {
-        let whole = ids(&agent.get(&format!("/v1/{name}?limit=1000")).await.json(), name);
+        let whole = ids(
+            &agent.get(&format!("/v1/{name}?limit=1000")).await.json(),
+            name,
+        );
         assert_eq!(walk(&agent, name, "", 13).await[..whole.len()], whole[..]);
     }
     app.stop().await;
@@ -120,7 +133,10 @@ async fn a_cursor_belongs_to_its_list_filter_order_and_tenant(app: TestApp) {
         format!("/v1/issues?status=open&sort_order=asc&cursor={cursor}"),
         format!("/v1/reports?cursor={cursor}"),
         format!("/v1/issues?status=open&cursor={flipped}"),
-        format!("/v1/issues?status=open&cursor={}", &cursor[..cursor.len() / 2]),
+        format!(
+            "/v1/issues?status=open&cursor={}",
+            &cursor[..cursor.len() / 2]
+        ),
         "/v1/issues?cursor=%00".to_owned(),
         "/v1/issues?cursor=".to_owned(),
     ] {

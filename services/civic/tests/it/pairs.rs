@@ -12,7 +12,11 @@ const PAIRS: u32 = 250;
 const AT_ONCE: usize = 8;
 
 fn pairs() -> u32 {
-    if crate::volume::is_full() { 1_000 } else { PAIRS }
+    if crate::volume::is_full() {
+        1_000
+    } else {
+        PAIRS
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

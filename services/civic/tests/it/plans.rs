@@ -9,23 +9,34 @@ use crate::world::{Place, TestApp, pothole};
 
 crate::on_both!(the_benchmarked_queries_use_their_indexes);
 
-/// Each benchmarked statement with its index, and its parameters in both engines' words.
-const QUERIES: [(&str, &str, [&str; 2]); 5] = [
+/// Each benchmarked statement with the indexes that serve it, and its parameters in both engines' words.
+const QUERIES: [(&str, &[&str], [&str; 2]); 5] = [
     (
         "civic.bench.report_page",
-        "idx_reports_tenant_time",
-        ["TENANT, '2999-01-01', 9000000000, 51", "TENANT, 32472144000000000, 9000000000, 51"],
+        &["idx_reports_tenant_time"],
+        [
+            "TENANT, '2999-01-01', 9000000000, 51",
+            "TENANT, 32472144000000000, 9000000000, 51",
+        ],
     ),
-    ("civic.bench.open_count", "idx_issues_tenant_status", ["TENANT", "TENANT"]),
-    ("civic.bench.issue_with_reports", "idx_reports_issue_time", ["ISSUE, 51", "ISSUE, 51"]),
+    (
+        "civic.bench.open_count",
+        &["idx_issues_tenant_status", "idx_issues_list"],
+        ["TENANT", "TENANT"],
+    ),
+    (
+        "civic.bench.issue_with_reports",
+        &["idx_reports_issue_time"],
+        ["ISSUE, 51", "ISSUE, 51"],
+    ),
     (
         "civic.bench.sla_sums",
-        "idx_sla_tenant_time",
+        &["idx_sla_tenant_time"],
         ["TENANT, 'SINCE'", "TENANT, MICROS"],
     ),
     (
         "civic.bench.issue_page",
-        "idx_issues_list",
+        &["idx_issues_list"],
         [
             "TENANT, 'open', '2999-01-01', 9000000000, 50",
             "TENANT, 'open', 32472144000000000, 9000000000, 50",
@@ -35,11 +46,11 @@ const QUERIES: [(&str, &str, [&str; 2]); 5] = [
 
 const TABLES: [&str; 3] = ["civic_reports", "civic_issues", "civic_sla_metrics"];
 
-/// Reports of `acme`; nine times as many belong to others.
+/// Reports of `acme`; many times as many belong to others.
 const ROWS: u32 = 500;
 
-/// Fills the tables as a tenant with a tenth of all rows sees them; answers one of its issues.
-async fn fill(app: &TestApp) -> i64 {
+/// Fills the tables, `copies` times as much for others as for `acme`; answers one of its issues.
+async fn fill(app: &TestApp, copies: u32) -> i64 {
     let reports: Vec<Value> = (0..ROWS).map(pothole).collect();
     let made = app
         .agent()
@@ -54,7 +65,7 @@ async fn fill(app: &TestApp) -> i64 {
         done.await.assert_status(200);
     }
     app.settled().await;
-    for copy in 1..=9 {
+    for copy in 1..=copies {
         let shift = copy * 1_000_000;
         let other = app.other.id.to_string();
         for table in ["civic_issues", "civic_reports", "civic_sla_metrics"] {
@@ -77,7 +88,12 @@ async fn fill(app: &TestApp) -> i64 {
             ));
         }
     }
-    app.place.sql("ANALYZE");
+    let tidy = if app.place.is_postgres() {
+        "VACUUM ANALYZE"
+    } else {
+        "ANALYZE"
+    };
+    app.place.sql(tidy);
     rows[0]["id"].as_i64().unwrap()
 }
 
@@ -93,14 +109,14 @@ fn columns(place: &Place, table: &str) -> Vec<String> {
 }
 
 async fn the_benchmarked_queries_use_their_indexes(app: TestApp) {
-    let issue = fill(&app).await;
+    let issue = fill(&app, 9).await;
     let declared: HashMap<_, _> = brisk_civic::service()
         .statements()
         .into_iter()
         .map(|s| (s.name(), s))
         .collect();
     let week_ago = app.clock.now() - std::time::Duration::from_secs(7 * 86_400);
-    for (name, index, [postgres, sqlite]) in QUERIES {
+    for (name, indexes, [postgres, sqlite]) in QUERIES {
         let statement = declared
             .get(name)
             .unwrap_or_else(|| panic!("{name} is no statement"));
@@ -115,7 +131,10 @@ async fn the_benchmarked_queries_use_their_indexes(app: TestApp) {
             Place::Postgres(database) => database
                 .psql(&[
                     &format!("PREPARE q AS {}", statement.postgres()),
-                    &format!("EXPLAIN (ANALYZE, TIMING OFF, COSTS OFF) EXECUTE q({})", fill_in(postgres)),
+                    &format!(
+                        "EXPLAIN (ANALYZE, TIMING OFF, COSTS OFF) EXECUTE q({})",
+                        fill_in(postgres)
+                    ),
                 ])
                 .unwrap(),
             Place::Sqlite(_) => app.place.sql(&format!(
@@ -123,7 +142,8 @@ async fn the_benchmarked_queries_use_their_indexes(app: TestApp) {
                 numbered(statement.sqlite(), &fill_in(sqlite))
             )),
         };
-        assert!(plan.contains(index), "{name} without {index}:\n{plan}");
+        let served = indexes.iter().any(|index| plan.contains(index));
+        assert!(served, "{name} without {indexes:?}:\n{plan}");
         assert!(!reads_a_whole_table(&plan), "{name}:\n{plan}");
     }
     app.stop().await;
@@ -134,7 +154,8 @@ fn numbered(text: &str, parameters: &str) -> String {
     let values = parameters.split(", ").enumerate();
     values.fold(text.to_owned(), |text, (i, value)| {
         let n = i + 1;
-        text.replace(&format!("${n}"), value).replace(&format!("?{n}"), value)
+        text.replace(&format!("${n}"), value)
+            .replace(&format!("?{n}"), value)
     })
 }
 
@@ -182,7 +203,10 @@ const ANSWERS: [&str; 30] = [
 #[tokio::test(flavor = "multi_thread")]
 async fn no_answer_reads_a_whole_table() {
     let app = TestApp::postgres().await;
-    let issue = fill(&app).await;
+    // As with rows on a disk that finds each of them at once.
+    app.place
+        .sql("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET random_page_cost = 1.1', current_database()); END $$");
+    let issue = fill(&app, 40).await;
     let agent = app.agent();
     let mut paths: Vec<String> = ANSWERS.map(str::to_owned).to_vec();
     paths.extend([
@@ -201,14 +225,25 @@ async fn no_answer_reads_a_whole_table() {
         paths.push(format!("/v1/{list}?limit=50&cursor={cursor}"));
     }
     let boss = app.caller(brisk::prelude::Role::Admin);
-    // With the caches filled, so that what is counted are the answers alone.
-    let mut guilty = Vec::new();
+    let read = async |path: &str| {
+        let answer = boss.get(path).await;
+        assert_eq!(answer.status, 200, "{path} {answer:?}");
+    };
+    // All at once first, because each look at the counts ends all connections.
+    let before = scans(&app).await;
     for path in &paths {
-        let before = scans(&app).await;
-        boss.get(path).await.assert_status(200);
-        let after = scans(&app).await;
-        if before != after {
-            guilty.push(format!("{path}: {before:?} then {after:?}"));
+        read(path).await;
+    }
+    let mut so_far = scans(&app).await;
+    let mut guilty = Vec::new();
+    if so_far != before {
+        for path in &paths {
+            read(path).await;
+            let after = scans(&app).await;
+            if after != so_far {
+                guilty.push(format!("{path}: {so_far:?} then {after:?}"));
+            }
+            so_far = after;
         }
     }
     assert!(guilty.is_empty(), "{guilty:#?}");
@@ -222,10 +257,17 @@ async fn scans(app: &TestApp) -> Vec<i64> {
     };
     database.disconnect_all().unwrap();
     // Until it has connections again.
-    crate::wait::eventually("the node has connections", crate::wait::PATIENCE, async || {
-        let answer = app.caller(brisk::prelude::Role::Admin).get("/v1/api-keys").await;
-        (answer.status == 200).then_some(())
-    })
+    crate::wait::eventually(
+        "the node has connections",
+        crate::wait::PATIENCE,
+        async || {
+            let answer = app
+                .caller(brisk::prelude::Role::Admin)
+                .get("/v1/api-keys")
+                .await;
+            (answer.status == 200).then_some(())
+        },
+    )
     .await;
     TABLES
         .iter()

@@ -26,8 +26,6 @@ pub(crate) enum Id {
     Policy,
     Key,
     Tenant,
-
-
 }
 
 /// One route and how to call it.
@@ -96,9 +94,14 @@ pub(crate) fn routes() -> Vec<Route> {
         route("POST", "/v1/reports", Public, Id::None)
             .body(crate::world::pothole(900))
             .tenant_elsewhere(),
-        route("POST", "/v1/reports/batch", AtLeast(Role::Reporter), Id::None)
-            .body(json!({"reports": [crate::world::pothole(901)]}))
-            .tenant_elsewhere(),
+        route(
+            "POST",
+            "/v1/reports/batch",
+            AtLeast(Role::Reporter),
+            Id::None,
+        )
+        .body(json!({"reports": [crate::world::pothole(901)]}))
+        .tenant_elsewhere(),
         route("GET", "/v1/reports", agent, Id::None).paged(),
         route("GET", "/v1/reports/{id}", agent, Id::Report),
         route("PATCH", "/v1/reports/{id}", manager, Id::Report).body(json!({"status": "released"})),
@@ -111,7 +114,8 @@ pub(crate) fn routes() -> Vec<Route> {
             .body(json!({"ids": [1], "set": {"assignee": "Crew"}})),
         route("GET", "/v1/issues/{id}/events", agent, Id::Issue).paged(),
         route("POST", "/v1/issues/{id}/notes", agent, Id::Issue).body(json!({"body": "a note"})),
-        route("POST", "/v1/issues/{id}/updates", agent, Id::Issue).body(json!({"body": "an update"})),
+        route("POST", "/v1/issues/{id}/updates", agent, Id::Issue)
+            .body(json!({"body": "an update"})),
         route("POST", "/v1/issues/{id}/reopen", agent, Id::Issue),
         route("GET", "/v1/dashboard", agent, Id::None),
         route("GET", "/v1/scores/tenant/{id}", Public, Id::Tenant).tenant_elsewhere(),
@@ -127,7 +131,8 @@ pub(crate) fn routes() -> Vec<Route> {
         route("GET", "/v1/public/{slug}/issues/{id}", Public, Id::Issue).tenant_elsewhere(),
         route("GET", "/v1/nearby", Public, Id::None).query("lat=30.0&lon=-90.0"),
         route("GET", "/v1/api-keys", admin, Id::None).paged(),
-        route("POST", "/v1/api-keys", admin, Id::None).body(json!({"name": "kiosk", "role": "agent"})),
+        route("POST", "/v1/api-keys", admin, Id::None)
+            .body(json!({"name": "kiosk", "role": "agent"})),
         route("DELETE", "/v1/api-keys/{id}", admin, Id::Key),
         route("POST", "/v1/sla/preview", admin, Id::None).body(
             json!({"start": "2026-03-06T12:00:00Z", "ack_minutes": 60, "resolve_minutes": 120}),
@@ -149,7 +154,12 @@ pub(crate) fn routes() -> Vec<Route> {
             .tenant_elsewhere(),
     ];
     let crud = [
-        ("/v1/areas", "/v1/areas/{id}", Id::Area, json!({"name": "West"})),
+        (
+            "/v1/areas",
+            "/v1/areas/{id}",
+            Id::Area,
+            json!({"name": "West"}),
+        ),
         (
             "/v1/categories",
             "/v1/categories/{id}",

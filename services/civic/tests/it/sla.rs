@@ -59,7 +59,10 @@ async fn a_hold_stops_the_clock_and_moves_the_promise(app: TestApp) {
         .iter()
         .map(|e| e["kind"].as_str().unwrap())
         .collect();
-    assert!(kinds.contains(&"sla_paused") && kinds.contains(&"sla_resumed"), "{kinds:?}");
+    assert!(
+        kinds.contains(&"sla_paused") && kinds.contains(&"sla_resumed"),
+        "{kinds:?}"
+    );
     app.stop().await;
 }
 
@@ -82,7 +85,10 @@ async fn a_missed_promise_is_noted_as_of_its_due_instant(app: TestApp) {
     app.clock.advance(HOUR);
     let late = agent.patch(&path, &json!({"status": "resolved"})).await;
     let row = late.assert_status(200);
-    assert_eq!((&row["sla"]["met_sla"], &row["sla"]["met_ack"]), (&json!(false), &json!(false)));
+    assert_eq!(
+        (&row["sla"]["met_sla"], &row["sla"]["met_ack"]),
+        (&json!(false), &json!(false))
+    );
     assert_eq!(at(&row["sla"]["breached_at"]), due);
     assert_eq!(app.place.number(noted), events);
     let counted = "SELECT CAST(sum(breached) AS bigint) FROM civic_score_daily";
@@ -92,7 +98,8 @@ async fn a_missed_promise_is_noted_as_of_its_due_instant(app: TestApp) {
 }
 
 async fn a_promise_is_marked_within_two_seconds_of_the_real_clock(app: TestApp) {
-    let policy = json!({"ack_minutes": 1, "resolve_minutes": 2, "effective_from": "2020-01-01T00:00:00Z"});
+    let policy =
+        json!({"ack_minutes": 1, "resolve_minutes": 2, "effective_from": "2020-01-01T00:00:00Z"});
     let made = app.caller(Role::Admin).post("/v1/sla/policies", &policy);
     made.await.assert_status(201);
     let agent = app.agent();
@@ -112,7 +119,10 @@ async fn a_promise_is_marked_within_two_seconds_of_the_real_clock(app: TestApp) 
     })
     .await;
     let lag = app.clock.now().duration_since(due);
-    assert!(lag < jiff::SignedDuration::try_from(FRESH).unwrap(), "{lag:?}");
+    assert!(
+        lag < jiff::SignedDuration::try_from(FRESH).unwrap(),
+        "{lag:?}"
+    );
     assert_eq!(at(&row["sla"]["breached_at"]), due);
     let began = Instant::now();
     let overdue = agent.get("/v1/issues?overdue=true").await.json();

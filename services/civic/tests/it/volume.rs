@@ -5,9 +5,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use brisk::Service as _;
 use futures::StreamExt as _;
 use futures::future::join_all;
-use brisk::Service as _;
 use serde_json::{Value, json};
 
 use crate::client::Client;
@@ -101,19 +101,20 @@ pub(crate) async fn whole(app: &TestApp, reports: i64) {
     let place = &app.place;
     let number = |sql: &str| place.number(sql);
     assert_eq!(number("SELECT count(*) FROM civic_reports"), reports);
-    let unlinked =
-        "SELECT count(*) FROM civic_reports WHERE issue_id IS NULL OR status <> 'linked' OR NOT processed";
+    let unlinked = "SELECT count(*) FROM civic_reports WHERE issue_id IS NULL OR status <> 'linked' OR NOT processed";
     assert_eq!(number(unlinked), 0, "reports without issue");
     let miscounted = "SELECT count(*) FROM civic_issues i WHERE report_count <>
         (SELECT count(*) FROM civic_reports r WHERE r.issue_id = i.id)";
     assert_eq!(number(miscounted), 0, "issues with a wrong count");
-    let promised = "SELECT count(*) FROM civic_issues i LEFT JOIN civic_sla_metrics s ON s.issue_id = i.id
+    let promised =
+        "SELECT count(*) FROM civic_issues i LEFT JOIN civic_sla_metrics s ON s.issue_id = i.id
         WHERE s.issue_id IS NULL";
     assert_eq!(number(promised), 0, "issues without a promise");
     let created = "SELECT count(*) FROM civic_issue_events WHERE kind = 'created'";
     let issues = number("SELECT count(*) FROM civic_issues");
     assert_eq!(number(created), issues, "issues are created once");
-    let linked = "SELECT count(*) FROM civic_issue_events WHERE kind IN ('created', 'report_linked')";
+    let linked =
+        "SELECT count(*) FROM civic_issue_events WHERE kind IN ('created', 'report_linked')";
     assert_eq!(number(linked), reports, "reports are linked once");
     assert_eq!(drift(place), Vec::<String>::new());
     recounted(app).await;
@@ -122,8 +123,15 @@ pub(crate) async fn whole(app: &TestApp, reports: i64) {
 /// A recount finds nothing to mend.
 async fn recounted(app: &TestApp) {
     let figures = || {
-        ["civic_tenant_counters", "civic_score_daily", "civic_score_hist"]
-            .map(|table| app.place.sql(&format!("SELECT * FROM {table} ORDER BY 1, 2, 3, 4, 5")))
+        [
+            "civic_tenant_counters",
+            "civic_score_daily",
+            "civic_score_hist",
+        ]
+        .map(|table| {
+            app.place
+                .sql(&format!("SELECT * FROM {table} ORDER BY 1, 2, 3, 4, 5"))
+        })
     };
     let before = figures();
     let service = brisk_civic::service();
@@ -256,8 +264,8 @@ impl Writers {
     }
 }
 
-/// What the killed node had claimed is free for others when its lease ends; this ends it at once.
-fn end_leases(place: &Place) {
+/// What a node had claimed before it was killed or cut off is free for others when its lease ends; this ends it at once.
+pub(crate) fn end_leases(place: &Place) {
     let past = if place.is_postgres() {
         "now() - interval '1 second'"
     } else {
@@ -266,6 +274,8 @@ fn end_leases(place: &Place) {
     place.sql(&format!(
         "UPDATE brisk_jobs SET lease_until = {past} WHERE lease_until IS NOT NULL"
     ));
+    place.sql(&format!("UPDATE brisk_job_turns SET until = {past}"));
+    place.sql(&format!("UPDATE brisk_leases SET until = {past}"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -273,10 +283,7 @@ async fn a_node_killed_in_the_middle_loses_nothing_on_postgres() {
     let app = TestApp::postgres().await;
     let child = NodeProcess::start(&app.place.url()).await;
     let key = app.acme.key(brisk::prelude::Role::Agent).to_owned();
-    let writers = Writers::new(vec![
-        app.agent_at(0),
-        Client::new(child.address).with(&key),
-    ]);
+    let writers = Writers::new(vec![app.agent_at(0), Client::new(child.address).with(&key)]);
     let killing = async {
         eventually("half of them are heard", PATIENCE, async || {
             (writers.heard() >= REPORTS_OF_A_CRASH / 2).then_some(())

@@ -32,7 +32,13 @@ const STATUSES: [&str; 6] = [
 /// The table of section 9 for agents; managers may reopen what is closed, too.
 fn allowed(from: &str, manager: bool) -> &'static [&'static str] {
     match from {
-        "open" => &["acknowledged", "in-progress", "on-hold", "resolved", "closed"],
+        "open" => &[
+            "acknowledged",
+            "in-progress",
+            "on-hold",
+            "resolved",
+            "closed",
+        ],
         "acknowledged" => &["in-progress", "on-hold", "resolved", "closed"],
         "in-progress" => &["on-hold", "resolved", "closed"],
         "on-hold" => &["acknowledged", "in-progress", "resolved", "closed"],
@@ -152,7 +158,11 @@ async fn each_change_leaves_its_traces(app: TestApp) {
     let closed = json!({"status": "closed", "close_reason": "invalid"});
     let row = agent.patch(&path, &closed).await.assert_status(200);
     assert_eq!(
-        (&row["sla"]["excluded"], &row["sla"]["met_sla"], &row["resolved_at"]),
+        (
+            &row["sla"]["excluded"],
+            &row["sla"]["met_sla"],
+            &row["resolved_at"]
+        ),
         (&json!(true), &json!(null), &json!(null))
     );
     app.stop().await;
@@ -165,8 +175,14 @@ async fn reasons_are_asked_for(app: TestApp) {
     let refused = [
         (json!({"status": "on-hold"}), "hold_reason_required"),
         (json!({"status": "closed"}), "close_reason_required"),
-        (json!({"status": "on-hold", "hold_reason": "tired"}), "hold_reason_unknown"),
-        (json!({"status": "closed", "close_reason": "bored"}), "close_reason_unknown"),
+        (
+            json!({"status": "on-hold", "hold_reason": "tired"}),
+            "hold_reason_unknown",
+        ),
+        (
+            json!({"status": "closed", "close_reason": "bored"}),
+            "close_reason_unknown",
+        ),
         (json!({"status": "finished"}), "status_unknown"),
     ];
     for (change, code) in refused {
@@ -174,7 +190,12 @@ async fn reasons_are_asked_for(app: TestApp) {
         answer.assert_refused(422, code);
     }
     assert_eq!(agent.get(&path).await.json()["version"], 1);
-    for reason in ["waiting_reporter", "waiting_third_party", "weather", "scheduled"] {
+    for reason in [
+        "waiting_reporter",
+        "waiting_third_party",
+        "weather",
+        "scheduled",
+    ] {
         let hold = json!({"status": "on-hold", "hold_reason": reason});
         let row = agent.patch(&path, &hold).await.assert_status(200);
         assert_eq!(row["hold_reason"], reason);
@@ -196,9 +217,17 @@ async fn a_stale_version_is_refused_and_of_many_writers_one_wins(app: TestApp) {
     };
     let stale = agent.send(tagged("1", "Hole two")).await;
     let body = stale.assert_refused(412, "version_mismatch");
-    assert_eq!(body["current_version"].as_str(), Some(version.to_string().as_str()));
-    agent.send(tagged("soon", "x")).await.assert_refused(422, "version_invalid");
-    let fresh = agent.send(tagged(&format!("\"{version}\""), "Hole two")).await;
+    assert_eq!(
+        body["current_version"].as_str(),
+        Some(version.to_string().as_str())
+    );
+    agent
+        .send(tagged("soon", "x"))
+        .await
+        .assert_refused(422, "version_invalid");
+    let fresh = agent
+        .send(tagged(&format!("\"{version}\""), "Hole two"))
+        .await;
     assert_eq!(fresh.assert_status(200)["version"], version + 1);
     assert!(fresh.header("warning").is_none());
     let any = agent.send(tagged("*", "Hole three")).await;
@@ -221,7 +250,9 @@ async fn a_stale_version_is_refused_and_of_many_writers_one_wins(app: TestApp) {
     .await;
     assert_eq!(blind.len(), 5);
     assert_eq!(agent.get(&path).await.json()["version"], before + 5);
-    let nowhere = agent.patch("/v1/issues/999999", &json!({"title": "x"})).await;
+    let nowhere = agent
+        .patch("/v1/issues/999999", &json!({"title": "x"}))
+        .await;
     nowhere.assert_refused(404, "not_found");
     app.stop().await;
 }
@@ -233,7 +264,13 @@ async fn fields_are_checked_whole(app: TestApp) {
     let unknown = agent.patch(&path, &json!({"colour": "red"})).await;
     let error = unknown.assert_status(422)["errors"][0].clone();
     assert_eq!(error["code"], "unknown_field");
-    for fixed in ["resolved_at", "created_at", "report_count", "tenant_id", "id"] {
+    for fixed in [
+        "resolved_at",
+        "created_at",
+        "report_count",
+        "tenant_id",
+        "id",
+    ] {
         let answer = agent.patch(&path, &json!({fixed: 1})).await;
         assert_eq!(answer.status, 422, "{fixed}");
     }
@@ -251,7 +288,10 @@ async fn fields_are_checked_whole(app: TestApp) {
     let row = agent.patch(&path, &right).await.assert_status(200);
     assert_eq!(row["title"], "Deep hole");
     assert_eq!(row["assignee"], "Crew 7");
-    assert_eq!((&row["severity"], &row["category"]), (&json!("critical"), &json!("safety")));
+    assert_eq!(
+        (&row["severity"], &row["category"]),
+        (&json!("critical"), &json!("safety"))
+    );
     // The promise of a critical issue is 24 hours from its first report.
     let at = |v: &Value| v.as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
     let promise = at(&row["sla"]["resolve_due_at"]).duration_since(at(&row["created_at"]));
@@ -259,7 +299,13 @@ async fn fields_are_checked_whole(app: TestApp) {
     let nobody = agent.patch(&path, &json!({"assignee": null})).await;
     assert_eq!(nobody.assert_status(200)["assignee"], json!(null));
     let kinds = kinds(&app, issue).await;
-    for kind in ["severity_changed", "category_changed", "assigned", "moderated", "note"] {
+    for kind in [
+        "severity_changed",
+        "category_changed",
+        "assigned",
+        "moderated",
+        "note",
+    ] {
         assert!(kinds.iter().any(|k| k == kind), "{kind} in {kinds:?}");
     }
     app.settled().await;
@@ -292,7 +338,10 @@ async fn a_bulk_change_answers_for_each_issue(app: TestApp) {
         ]
     );
     let row = manager.get(&format!("/v1/issues/{}", ids[0])).await.json();
-    assert_eq!((&row["status"], &row["assignee"]), (&json!("in-progress"), &json!("Crew")));
+    assert_eq!(
+        (&row["status"], &row["assignee"]),
+        (&json!("in-progress"), &json!("Crew"))
+    );
     for ids in [json!([]), json!((0..501).collect::<Vec<_>>())] {
         let body = json!({"ids": ids, "set": {"status": "open"}});
         let answer = manager.post("/v1/issues/bulk", &body).await;
@@ -320,7 +369,11 @@ async fn notes_and_updates_are_events_that_come_in_pages(app: TestApp) {
         let path = format!("/v1/issues/{issue}/events?limit=7{cursor}");
         let page = agent.get(&path).await.assert_status(200);
         let events = page["events"].as_array().unwrap();
-        seen.extend(events.iter().map(|e| (e["id"].as_i64().unwrap(), e.clone())));
+        seen.extend(
+            events
+                .iter()
+                .map(|e| (e["id"].as_i64().unwrap(), e.clone())),
+        );
         let Some(next) = page["next_cursor"].as_str() else {
             assert_eq!(page["has_more"], false);
             break;
@@ -336,13 +389,22 @@ async fn notes_and_updates_are_events_that_come_in_pages(app: TestApp) {
         assert_eq!(event["actor_role"], "agent");
         assert!(event["at"].is_string());
     }
-    for body in [json!({"body": " \u{0} "}), json!({"body": "x".repeat(4_001)})] {
-        let refused = agent.post(&format!("/v1/issues/{issue}/notes"), &body).await;
+    for body in [
+        json!({"body": " \u{0} "}),
+        json!({"body": "x".repeat(4_001)}),
+    ] {
+        let refused = agent
+            .post(&format!("/v1/issues/{issue}/notes"), &body)
+            .await;
         refused.assert_refused(422, "note_invalid");
     }
-    let nowhere = agent.post("/v1/issues/999999/notes", &json!({"body": "x"})).await;
+    let nowhere = agent
+        .post("/v1/issues/999999/notes", &json!({"body": "x"}))
+        .await;
     nowhere.assert_refused(404, "not_found");
-    let broken = agent.get(&format!("/v1/issues/{issue}/events?cursor=AAAA")).await;
+    let broken = agent
+        .get(&format!("/v1/issues/{issue}/events?cursor=AAAA"))
+        .await;
     assert_eq!(broken.status, 400, "{broken:?}");
     app.stop().await;
 }
@@ -353,14 +415,23 @@ async fn what_is_resolved_or_closed_is_reopened_by_those_who_may(app: TestApp) {
     let reopen = |issue: i64| Call::new("POST", format!("/v1/issues/{issue}/reopen"));
     set(&agent, ids[0], "resolved").await;
     let row = agent.send(reopen(ids[0])).await.assert_status(200);
-    assert_eq!((&row["status"], &row["reopened_count"]), (&json!("open"), &json!(1)));
-    assert_eq!((&row["resolved_at"], &row["sla"]["met_sla"]), (&json!(null), &json!(null)));
+    assert_eq!(
+        (&row["status"], &row["reopened_count"]),
+        (&json!("open"), &json!(1))
+    );
+    assert_eq!(
+        (&row["resolved_at"], &row["sla"]["met_sla"]),
+        (&json!(null), &json!(null))
+    );
     assert_eq!(row["sla"]["state"], "running");
     set(&agent, ids[1], "closed").await;
     let refused = agent.send(reopen(ids[1])).await;
     refused.assert_refused(409, "invalid_transition");
     let row = manager.send(reopen(ids[1])).await.assert_status(200);
-    assert_eq!((&row["status"], &row["closed_at"]), (&json!("open"), &json!(null)));
+    assert_eq!(
+        (&row["status"], &row["closed_at"]),
+        (&json!("open"), &json!(null))
+    );
     assert!(kinds(&app, ids[1]).await.iter().any(|k| k == "reopened"));
     // A report of the same thing opens what was thought to be done.
     set(&agent, ids[0], "resolved").await;
@@ -372,7 +443,10 @@ async fn what_is_resolved_or_closed_is_reopened_by_those_who_may(app: TestApp) {
     let joined = app.issue_of(report["id"].as_i64().unwrap()).await;
     assert_eq!(joined, ids[0]);
     let row = agent.get(&format!("/v1/issues/{}", ids[0])).await.json();
-    assert_eq!((&row["status"], &row["reopened_count"]), (&json!("open"), &json!(2)));
+    assert_eq!(
+        (&row["status"], &row["reopened_count"]),
+        (&json!("open"), &json!(2))
+    );
     app.settled().await;
     assert_eq!(crate::volume::drift(&app.place), Vec::<String>::new());
     app.stop().await;

@@ -17,12 +17,13 @@ use crate::wait::{PATIENCE, eventually};
 
 /// An app of this service on the database at `url`.
 pub(crate) fn app(url: &str) -> App {
+    let log_level = std::env::var("BRISK_TEST_LOG").unwrap_or_else(|_| "error".to_owned());
     let options = LoadOptions {
         overrides: [
             ("database.url", url),
             ("http.listen", "127.0.0.1:0"),
             ("master_key", "0123456789abcdef0123456789abcdef"),
-            ("telemetry.log_level", "error"),
+            ("telemetry.log_level", &log_level),
             ("http.request_log", "notable"),
         ]
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
@@ -287,7 +288,8 @@ impl TestApp {
     /// Waits until no report waits for its issue and no job is left but those of later.
     pub(crate) async fn settled(&self) {
         eventually("all reports are joined", PATIENCE, async || {
-            let open = "SELECT count(*) FROM civic_reports WHERE NOT processed AND status = 'classified'";
+            let open =
+                "SELECT count(*) FROM civic_reports WHERE NOT processed AND status = 'classified'";
             (self.place.number(open) == 0).then_some(())
         })
         .await;
