@@ -17,6 +17,12 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T>
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        // No text of ours holds it, and PostgreSQL cannot even be asked for one that does.
+        if parts.uri.path().contains("%00") {
+            return Err(refused(ErrorKind::Message(
+                "must not contain the character U+0000".to_owned(),
+            )));
+        }
         match axum::extract::Path::from_request_parts(parts, state).await {
             Ok(axum::extract::Path(value)) => Ok(Self(value)),
             Err(PathRejection::FailedToDeserializePathParams(failed)) => {

@@ -36,6 +36,16 @@ pub(crate) fn pairs(query: Option<&str>) -> Vec<Pair<'_>> {
 
 pub(crate) fn read<T: DeserializeOwned>(pairs: Vec<Pair<'_>>) -> Result<T, Problem> {
     let mut unknown = Vec::new();
+    // No text of ours holds it, and PostgreSQL cannot even be asked for one that does.
+    let nul = pairs.iter().find(|(_, value)| value.contains('\0'));
+    if let Some((key, _)) = nul.filter(|(key, _)| key != "cursor") {
+        let message = "must not contain the character U+0000";
+        return Err(Problem::fields(vec![FieldError::new(
+            key.to_string(),
+            "wrong_type",
+            message,
+        )]));
+    }
     let reader = Params {
         pairs,
         unknown: &mut unknown,

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{OnceCell, watch};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_postgres::{Client, Config, NoTls, Statement};
 
 use super::execute;
@@ -28,6 +29,29 @@ const BACKOFF_CAP: Duration = Duration::from_secs(1);
 pub(super) struct Lanes {
     lanes: Vec<Lane>,
     wait: Duration,
+    away: Arc<Away>,
+}
+
+/// Since when the server takes no connections; none while it does.
+#[derive(Debug, Default)]
+struct Away(Mutex<Option<Instant>>);
+
+impl Away {
+    fn refused(&self) {
+        self.lock().get_or_insert_with(Instant::now);
+    }
+
+    fn accepted(&self) {
+        *self.lock() = None;
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.lock().map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
+        self.0.lock().expect("no holder of this lock can panic")
+    }
 }
 
 #[derive(Debug)]
@@ -60,18 +84,20 @@ struct Prepared {
 
 impl Lanes {
     pub(super) fn open(address: &Config, config: &PostgresConfig) -> Self {
+        let away = Arc::<Away>::default();
         let lanes = (0..config.lanes.max(1))
             .map(|_| {
                 let (sender, connection) = watch::channel(None);
                 Lane {
                     connection,
-                    keeper: tokio::spawn(keep(address.clone(), sender)),
+                    keeper: tokio::spawn(keep(address.clone(), sender, Arc::clone(&away))),
                 }
             })
             .collect();
         Self {
             lanes,
             wait: config.connect_wait,
+            away,
         }
     }
 
@@ -94,6 +120,18 @@ impl Lanes {
         call: &Call,
         since: Option<Instant>,
     ) -> Result<Arc<Connection>, Error> {
+    async fn attempt<S: Shape>(&self, call: &Call) -> Result<(S::Out, u64), Error> {
+        let connection = self.connection(call).await?;
+        let _in_flight = InFlight::enter(&connection);
+        let statement = connection.prepare(call).await?;
+        execute::run::<S>(&connection.client, call.name, &statement, &call.values).await
+    }
+
+    /// The least busy connection; waits for one while there is none.
+    ///
+    /// The wait bridges a short absence of the server. In a long one nobody waits any more: callers that stand in a row
+    /// behind one look-up would add up their waits.
+    async fn connection(&self, call: &Call) -> Result<Arc<Connection>, Error> {
         let free = || {
             self.lanes
                 .iter()
@@ -106,6 +144,8 @@ impl Lanes {
         }
         let left = call.deadline.remaining();
         let wait = left.map_or(self.wait, |left| left.min(self.wait));
+        let wait = self.wait.saturating_sub(self.away.elapsed());
+        let wait = call.time_left.map_or(wait, |left| left.min(wait));
         let any = futures::future::select_all(self.lanes.iter().map(|lane| {
             let mut connection = lane.connection.clone();
             Box::pin(async move {
@@ -257,12 +297,13 @@ impl Drop for UnderWay<'_> {
 }
 
 /// Keeps one lane connected until it is told to stop.
-async fn keep(address: Config, lane: watch::Sender<Option<Arc<Connection>>>) {
+async fn keep(address: Config, lane: watch::Sender<Option<Arc<Connection>>>, away: Arc<Away>) {
     let mut backoff = BACKOFF_START;
     loop {
         match address.connect(NoTls).await {
             Ok((client, connection)) => {
                 backoff = BACKOFF_START;
+                away.accepted();
                 lane.send_replace(Some(Arc::new(Connection {
                     client,
                     made_at: Instant::now(),
@@ -276,6 +317,7 @@ async fn keep(address: Config, lane: watch::Sender<Option<Arc<Connection>>>) {
                 lane.send_replace(None);
             }
             Err(e) => {
+                away.refused();
                 tracing::debug!(error = %e, wait_ms = backoff.as_millis(), "the database does not take connections");
                 tokio::time::sleep(backoff).await;
                 backoff = (backoff * 2).min(BACKOFF_CAP);

@@ -235,6 +235,9 @@ impl<'a> Object<'a, '_> {
     pub(crate) fn text(&mut self, key: &'static str, max: usize, into: &mut String) {
         match self.get(key) {
             None => {}
+            Some(Value::String(s)) if s.contains('\0') => {
+                self.refuse(key, "wrong_type", "must not contain the character U+0000");
+            }
             Some(Value::String(s)) if s.chars().count() <= max => s.clone_into(into),
             Some(Value::String(_)) => {
                 self.refuse(

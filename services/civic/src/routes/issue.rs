@@ -25,6 +25,9 @@ use crate::store::issue::{IssueRow, Issues};
 use crate::store::report::Reports;
 use crate::store::sla::{SlaRow, Slas};
 
+/// Before every event: the first instant that both engines and JSON hold.
+const BEFORE_ALL: Timestamp = Timestamp::constant(-62_135_596_800, 0);
+
 /// Reports shown with an issue; further ones come by the list of reports.
 const REPORTS_SHOWN: i64 = 50;
 
@@ -326,9 +329,10 @@ impl PatchBody {
                 "has 1 to 255 characters".to_owned(),
             );
         }
-        let assignee = self
-            .assignee
-            .map(|a| a.filter(|name| !name.trim().is_empty()));
+        let assignee = self.assignee.map(|name| {
+            name.map(|name| crate::model::text::clean(&name).into_owned())
+                .filter(|name| !name.is_empty())
+        });
         if assignee.as_ref().is_some_and(|a| {
             a.as_ref()
                 .is_some_and(|name| name.chars().count() > MAX_TITLE)
@@ -339,10 +343,12 @@ impl PatchBody {
                 "has at most 255 characters".to_owned(),
             );
         }
-        if self
+        let note = self
             .note
+            .map(|note| crate::model::text::clean(&note).into_owned());
+        if note
             .as_ref()
-            .is_some_and(|n| n.trim().is_empty() || n.chars().count() > MAX_NOTE)
+            .is_some_and(|n| n.is_empty() || n.chars().count() > MAX_NOTE)
         {
             bad(
                 "note",
@@ -367,7 +373,7 @@ impl PatchBody {
             area_id: self.area_id,
             assignee,
             title,
-            note: self.note,
+            note,
             version: self.version.or(if_match),
         })
     }
@@ -510,6 +516,133 @@ async fn bulk(
     Ok(Json(BulkAnswer { results }))
 }
 
+/// One line of an issue's history.
+#[derive(Serialize, ToSchema)]
+struct EventBody {
+    id: i64,
+    kind: String,
+    actor: String,
+    actor_role: Option<String>,
+    from_value: Option<String>,
+    to_value: Option<String>,
+    body: Option<String>,
+    public: bool,
+    #[schema(value_type = Option<Object>)]
+    data: Option<serde_json::Value>,
+    #[schema(value_type = String, format = DateTime)]
+    at: Timestamp,
+}
+
+/// The history of an issue.
+struct EventList {
+    events: Vec<EventBody>,
+    has_more: bool,
+    next_cursor: Option<String>,
+/// The history of an issue, oldest first.
+#[utoipa::path(
+    get,
+    path = "/v1/issues/{id}/events",
+    tag = "issues",
+    params(("id" = i64, Path), PageQuery),
+    responses((status = 200, body = EventList), (status = 404, body = ProblemBody))
+)]
+async fn events(
+    State(state): State<CivicState>,
+    TenantScope(scope): TenantScope,
+    Path(id): Path<i64>,
+    Query(page): Query<PageQuery>,
+) -> Result<Json<EventList>, Problem> {
+    const LIST: &str = "civic.events";
+    scope.require(Role::Agent)?;
+    let Page { limit, cursor, .. } = page.within(PageLimits {
+        max_skip: 0,
+        ..PageLimits::default()
+    })?;
+    let session = state.db.session(scope);
+    let id = IssueId(id);
+    let after = match cursor {
+        None => (BEFORE_ALL, 0),
+        Some(text) => state
+            .cursor
+            .open(session.tenant(), LIST, &id, &text)
+            .map_err(Error::from)?,
+    };
+    let (issues, history) = (Issues(&session), Events(&session));
+    let (issue, mut rows) = futures::try_join!(
+        issues.get(id),
+        history.page(id, after, i64::from(limit) + 1)
+    )
+    .map_err(Error::from)?;
+    issue.ok_or(Error::NotFound { what: "issue" })?;
+    let has_more = rows.len() > usize::try_from(limit).unwrap_or(usize::MAX);
+    rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    let last = rows.last().map(|row| (row.at, row.id)).filter(|_| has_more);
+    let next_cursor =
+        last.map(|position| state.cursor.seal(session.tenant(), LIST, &id, &position));
+    let events = rows
+        .into_iter()
+        .map(|row| EventBody {
+            id: row.id,
+            kind: row.kind,
+            actor: row.actor,
+            actor_role: row.actor_role,
+            from_value: row.from_value,
+            to_value: row.to_value,
+            body: row.body,
+            public: row.public,
+            data: row.data.map(|d| d.0),
+            at: row.at,
+        })
+        .collect();
+    Ok(Json(EventList {
+        events,
+        has_more,
+        next_cursor,
+    }))
+/// A note or an update.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NoteBody {
+    /// 1 to 4,000 characters.
+    body: String,
+/// What was noted.
+struct Noted {
+    #[schema(value_type = i64)]
+    id: IssueId,
+    message: &'static str,
+/// Adds a note for staff.
+    post,
+    path = "/v1/issues/{id}/notes",
+    params(("id" = i64, Path)),
+    request_body = NoteBody,
+    responses((status = 201, body = Noted), (status = 404, body = ProblemBody), (status = 422, body = ProblemBody))
+async fn add_note(
+    state: State<CivicState>,
+    scope: TenantScope,
+    id: Path<i64>,
+    body: Json<NoteBody>,
+) -> Result<Response, Problem> {
+    note(state, scope, id, body, false).await
+/// Adds an update that everybody may read.
+    path = "/v1/issues/{id}/updates",
+async fn add_update(
+    note(state, scope, id, body, true).await
+async fn note(
+    Json(body): Json<NoteBody>,
+    let text = crate::model::text::clean(&body.body).trim().to_owned();
+    if text.is_empty() || text.chars().count() > MAX_NOTE {
+        return Err(Error::field("body", "note_invalid", "has 1 to 4,000 characters").into());
+    }
+    let actor = actor(&scope);
+    state
+        .workflow
+        .note(&session, IssueId(id), &text, public, &actor)
+        .await?;
+    let noted = Json(Noted {
+        id: IssueId(id),
+        message: "noted",
+    });
+    Ok((axum::http::StatusCode::CREATED, noted).into_response())
 /// Opens a resolved or closed issue again.
 #[utoipa::path(
     post,

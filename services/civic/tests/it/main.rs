@@ -1,0 +1,46 @@
+//! The running service over HTTP, on both engines: intake, linking, workflow, figures, rights, budgets and faults.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on should say where"
+)]
+
+mod budgets;
+mod client;
+mod faults;
+mod intake;
+mod journey;
+mod node;
+mod pages;
+mod pairs;
+mod plans;
+mod rights;
+mod routes;
+mod sla;
+mod volume;
+mod wait;
+mod workflow;
+mod world;
+
+/// Runs each of the named tests on an app on SQLite and on one on PostgreSQL.
+macro_rules! on_both {
+    ($($name:ident),* $(,)?) => {
+        mod sqlite {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $name() {
+                    super::$name(crate::world::TestApp::sqlite().await).await;
+                }
+            )*
+        }
+        mod postgres {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $name() {
+                    super::$name(crate::world::TestApp::postgres().await).await;
+                }
+            )*
+        }
+    };
+}
+pub(crate) use on_both;
