@@ -159,7 +159,8 @@ impl Importer {
             self.issues.clone(),
             id,
         );
-        let end = run.all(opened.chunks, assembler, progress).await?;
+        // Chunks on their way make it large, and its callers are in no hurry.
+        let end = Box::pin(run.all(opened.chunks, assembler, progress)).await?;
         run.report(end).await
     }
 
@@ -243,7 +244,7 @@ impl Run<'_> {
                 Some(settled) => settled,
                 None => return Ok(Some(End::Cancelled)),
             },
-            None => self.pretend(assembled),
+            None => self.pretend(&assembled),
         };
         self.tally.add(&settled);
         progress(Progress {
@@ -326,7 +327,7 @@ impl Run<'_> {
         }
     }
 
-    fn pretend(&mut self, assembled: Assembled) -> Tally {
+    fn pretend(&mut self, assembled: &Assembled) -> Tally {
         let room = ERRORS_SHOWN.saturating_sub(self.errors.len());
         let shown = assembled.chunk.errors.iter().take(room);
         self.errors.extend(shown.map(|error| RefusedRow {

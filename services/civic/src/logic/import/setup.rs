@@ -36,7 +36,7 @@ impl ImportSetup {
         Self {
             zone: settings.zone.clone(),
             policies: settings.policies.clone(),
-            defaults: settings.config.sla.defaults.clone(),
+            defaults: settings.config.sla.defaults,
             calendars: settings.calendars.clone(),
             areas: settings
                 .areas

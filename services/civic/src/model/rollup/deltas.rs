@@ -145,7 +145,7 @@ impl Deltas {
     /// Counts a report, likewise.
     pub fn count_report(&mut self, zone: &TimeZone, facts: &ReportFacts) {
         self.on_day(local_day(zone, facts.submitted_at), facts.cell, |d| {
-            d.reports += 1
+            d.reports += 1;
         });
     }
 
