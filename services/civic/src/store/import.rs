@@ -84,10 +84,6 @@ statements! {
     GET(tenant: TenantId, id: i64) -> Option<ImportRow>
         = "SELECT {COLUMNS} FROM civic_imports WHERE tenant_id = $1 AND id = $2";
 
-    /// The imports of the tenant before one, newest first.
-    PAGE(tenant: TenantId, before: i64, limit: i64) -> Vec<ImportRow>
-        = "SELECT {COLUMNS} FROM civic_imports WHERE tenant_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
-
     /// Lets a stopped import go on.
     REOPEN(tenant: TenantId, id: i64, now: Timestamp) -> Affected
         = "UPDATE civic_imports SET status = 'running', error = NULL, finished_at = NULL, updated_at = $3
@@ -143,16 +139,6 @@ impl Imports<'_> {
 
     pub(crate) async fn get(&self, id: i64) -> Result<Option<ImportRow>, brisk_db::Error> {
         self.0.run(&GET, (self.0.tenant(), id)).await
-    }
-
-    /// The `limit` imports before `before`, or the newest ones.
-    pub(crate) async fn page(
-        &self,
-        before: Option<i64>,
-        limit: i64,
-    ) -> Result<Vec<ImportRow>, brisk_db::Error> {
-        let before = before.unwrap_or(i64::MAX);
-        self.0.run(&PAGE, (self.0.tenant(), before, limit)).await
     }
 
     /// `false` when it is over.

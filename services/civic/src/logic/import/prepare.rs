@@ -370,11 +370,15 @@ fn attributes(
             all.insert(key.to_owned(), Value::from(text));
         }
     }
+    if all.is_empty() {
+        return None;
+    }
     let mut all = Value::Object(all);
     make_storable(&mut all);
     all.as_object()
         .is_some_and(|all| !all.is_empty())
         .then_some(Json(all))
+    Some(Json(all))
 }
 
 /// PostgreSQL's `jsonb` holds every character but NUL, which objects of NDJSON may name.
