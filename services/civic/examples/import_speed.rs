@@ -86,7 +86,6 @@ async fn one(
     options.chunk_rows = chunk;
     options.create_areas = true;
     let session = db.session(Scope::system(tenant, "import"));
-    #[expect(clippy::disallowed_methods, reason = "a measurement of real time")]
     let began = Instant::now();
     let importer = Importer::new(db, Clock::system(), Queue::new(Clock::system()));
     let report = importer

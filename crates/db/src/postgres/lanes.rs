@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{OnceCell, watch};
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
 use tokio_postgres::{Client, Config, NoTls, Statement};
 
 use super::execute;
@@ -27,7 +26,7 @@ const BACKOFF_CAP: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(super) struct Lanes {
-    lanes: Vec<Lane>,
+    all: Vec<Lane>,
     wait: Duration,
     away: Arc<Away>,
 }
@@ -95,7 +94,7 @@ impl Lanes {
             })
             .collect();
         Self {
-            lanes,
+            all: lanes,
             wait: config.connect_wait,
             away,
         }
@@ -115,25 +114,16 @@ impl Lanes {
     }
 
     /// The least busy connection, made after `since`; waits for one while there is none.
+    ///
+    /// The wait bridges a short absence of the server. In a long one nobody waits any more: callers that stand in a row
+    /// behind one look-up would add up their waits.
     async fn connection(
         &self,
         call: &Call,
         since: Option<Instant>,
     ) -> Result<Arc<Connection>, Error> {
-    async fn attempt<S: Shape>(&self, call: &Call) -> Result<(S::Out, u64), Error> {
-        let connection = self.connection(call).await?;
-        let _in_flight = InFlight::enter(&connection);
-        let statement = connection.prepare(call).await?;
-        execute::run::<S>(&connection.client, call.name, &statement, &call.values).await
-    }
-
-    /// The least busy connection; waits for one while there is none.
-    ///
-    /// The wait bridges a short absence of the server. In a long one nobody waits any more: callers that stand in a row
-    /// behind one look-up would add up their waits.
-    async fn connection(&self, call: &Call) -> Result<Arc<Connection>, Error> {
         let free = || {
-            self.lanes
+            self.all
                 .iter()
                 .filter_map(|lane| lane.connection.borrow().clone())
                 .filter(|connection| connection.is_live(since))
@@ -142,11 +132,12 @@ impl Lanes {
         if let Some(connection) = free() {
             return Ok(connection);
         }
-        let left = call.deadline.remaining();
-        let wait = left.map_or(self.wait, |left| left.min(self.wait));
         let wait = self.wait.saturating_sub(self.away.elapsed());
-        let wait = call.time_left.map_or(wait, |left| left.min(wait));
-        let any = futures::future::select_all(self.lanes.iter().map(|lane| {
+        let wait = call
+            .deadline
+            .remaining()
+            .map_or(wait, |left| left.min(wait));
+        let any = futures::future::select_all(self.all.iter().map(|lane| {
             let mut connection = lane.connection.clone();
             Box::pin(async move {
                 let live =
@@ -164,7 +155,7 @@ impl Lanes {
     }
 
     pub(super) fn close(&self) {
-        for lane in &self.lanes {
+        for lane in &self.all {
             lane.keeper.abort();
         }
     }

@@ -98,6 +98,10 @@ statements! {
             created = $5, skipped = $6, failed = $7, checkpoint = $8, updated_at = $9
             WHERE tenant_id = $1 AND id = $2";
 
+    /// The imports of the tenant before one, newest first.
+    PAGE(tenant: TenantId, before: i64, limit: i64) -> Vec<ImportRow>
+        = "SELECT {COLUMNS} FROM civic_imports WHERE tenant_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
+
     /// Ends an import.
     FINISH(tenant: TenantId, id: i64, status: ImportStatus, error: Option<String>, now: Timestamp) -> Affected
         = "UPDATE civic_imports SET status = $3, error = $4, finished_at = $5, updated_at = $5
@@ -139,6 +143,16 @@ impl Imports<'_> {
 
     pub(crate) async fn get(&self, id: i64) -> Result<Option<ImportRow>, brisk_db::Error> {
         self.0.run(&GET, (self.0.tenant(), id)).await
+    }
+
+    /// The `limit` imports before `before`, or the newest ones.
+    pub(crate) async fn page(
+        &self,
+        before: Option<i64>,
+        limit: i64,
+    ) -> Result<Vec<ImportRow>, brisk_db::Error> {
+        let before = before.unwrap_or(i64::MAX);
+        self.0.run(&PAGE, (self.0.tenant(), before, limit)).await
     }
 
     /// `false` when it is over.

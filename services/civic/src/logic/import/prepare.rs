@@ -375,9 +375,6 @@ fn attributes(
     }
     let mut all = Value::Object(all);
     make_storable(&mut all);
-    all.as_object()
-        .is_some_and(|all| !all.is_empty())
-        .then_some(Json(all))
     Some(Json(all))
 }
 

@@ -163,7 +163,6 @@ impl Importer {
             id,
             ..Progress::default()
         });
-        let end = run.all(opened.chunks, assembler, progress).await?;
         // Chunks on their way make it large, and its callers are in no hurry.
         let end = Box::pin(run.all(opened.chunks, assembler, progress)).await?;
         run.report(end).await
