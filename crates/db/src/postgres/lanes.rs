@@ -27,7 +27,7 @@ const BACKOFF_CAP: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(super) struct Lanes {
-    lanes: Vec<Lane>,
+    all: Vec<Lane>,
     wait: Duration,
     away: Arc<Away>,
 }
@@ -81,7 +81,7 @@ struct Prepared {
 impl Lanes {
     pub(super) fn open(address: &Config, config: &PostgresConfig) -> Self {
         let away = Arc::<Away>::default();
-        let lanes = (0..config.lanes.max(1))
+        let all = (0..config.lanes.max(1))
             .map(|_| {
                 let (sender, connection) = watch::channel(None);
                 Lane {
@@ -91,7 +91,7 @@ impl Lanes {
             })
             .collect();
         Self {
-            lanes,
+            all,
             wait: config.connect_wait,
             away,
         }
@@ -119,7 +119,7 @@ impl Lanes {
     /// behind one look-up would add up their waits.
     async fn connection(&self, call: &Call) -> Result<Arc<Connection>, Error> {
         let free = || {
-            self.lanes
+            self.all
                 .iter()
                 .filter_map(|lane| lane.connection.borrow().clone())
                 .filter(|connection| !connection.client.is_closed())
@@ -130,7 +130,7 @@ impl Lanes {
         }
         let wait = self.wait.saturating_sub(self.away.elapsed());
         let wait = call.time_left.map_or(wait, |left| left.min(wait));
-        let any = futures::future::select_all(self.lanes.iter().map(|lane| {
+        let any = futures::future::select_all(self.all.iter().map(|lane| {
             let mut connection = lane.connection.clone();
             Box::pin(async move {
                 let live =
@@ -148,7 +148,7 @@ impl Lanes {
     }
 
     pub(super) fn close(&self) {
-        for lane in &self.lanes {
+        for lane in &self.all {
             lane.keeper.abort();
         }
     }
