@@ -71,7 +71,7 @@ fn assert_away(answer: &Answer) {
 async fn postgres_comes_back_and_nothing_that_was_promised_is_lost() {
     let database = crate::world::postgres().await;
     let (proxy, url) = Proxy::before(&database.url()).await.unwrap();
-    let app = TestApp::by_way_of(Place::Postgres(database), &url).await;
+    let app = TestApp::by_way_of(Place::Postgres(Box::new(database)), &url).await;
     let Place::Postgres(database) = &app.place else {
         panic!("a PostgreSQL database");
     };

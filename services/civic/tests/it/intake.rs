@@ -196,7 +196,7 @@ async fn each_field_has_its_code(app: TestApp) {
         "bounds": [29.0, -91.0, 35.0, -80.0], "media_hosts": ["img.example"],
     }}))
     .await;
-    let soon = app.clock.now() + std::time::Duration::from_secs(3_600);
+    let soon = app.clock.now() + std::time::Duration::from_hours(1);
     let cases = [
         (
             json!({"description": "x".repeat(4_001)}),

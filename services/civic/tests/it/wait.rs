@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 pub(crate) const FRESH: Duration = Duration::from_secs(2);
 
 /// How long work in the background may take on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What `probe` finds, asked again and again until `within` is over.
 pub(crate) async fn eventually<T>(

@@ -67,7 +67,7 @@ pub(crate) async fn postgres() -> Database {
 #[derive(Debug)]
 pub(crate) enum Place {
     Sqlite(SqliteFile),
-    Postgres(Database),
+    Postgres(Box<Database>),
 }
 
 impl Place {
@@ -180,7 +180,7 @@ impl TestApp {
     }
 
     pub(crate) async fn postgres() -> Self {
-        Self::at(Place::Postgres(postgres().await)).await
+        Self::at(Place::Postgres(Box::new(postgres().await))).await
     }
 
     pub(crate) async fn at(place: Place) -> Self {
