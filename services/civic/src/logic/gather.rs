@@ -55,6 +55,11 @@ impl Workflow {
         if to == Some(from) {
             return Ok(from);
         }
+        // The target first: another tenant's issue does not exist, whatever else is wrong.
+        let target = match to {
+            Some(id) => Some(load(tx, id, true).await?),
+            None => None,
+        };
         let mut source = load(tx, from, true).await?;
         if source.issue.report_count <= 1 {
             return Err(Error::LastReport);
@@ -73,8 +78,7 @@ impl Workflow {
         let joins_known = to.is_some_and(|to| known(&people, to));
         let pending = row.into_pending();
         let mut changes = Changes::default();
-        let target = if let Some(id) = to {
-            let mut case = load(tx, id, true).await?;
+        let target = if let Some(mut case) = target {
             if case.issue.status == Status::Closed {
                 return Err(Error::IssueClosed);
             }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::client::{Answer, Call, Client};
 use crate::routes::{Id, Route, Who, routes};
-use crate::world::{TestApp, pothole};
+use crate::world::{TestApp, pothole, spot};
 
 crate::on_both!(
     every_documented_route_has_a_case,
@@ -34,6 +34,8 @@ fn word(id: Id) -> &'static str {
         Id::Policy => "policy",
         Id::Key => "key",
         Id::Tenant => "tenant",
+        Id::Import => "import",
+        Id::Candidate => "candidate",
     }
 }
 
@@ -77,6 +79,14 @@ impl Rows {
         ids.insert("issue", app.issue_of(report).await.to_string());
         ids.insert("report", report.to_string());
         ids.insert("tenant", app.acme.id.to_string());
+        let row = json!({"submitted_at": "2026-03-01T12:00:00Z", "description": "Marked pothole of the past"});
+        let import = admin.post("/v1/imports", &row).await.assert_status(202);
+        ids.insert("import", import["id"].to_string());
+        let twin = json!({"description": "Streetlight above the crossing is out", "lat": spot(500).0, "lon": spot(500).1});
+        let made = app.agent().post("/v1/reports", &twin).await.json();
+        app.issue_of(made["id"].as_i64().unwrap()).await;
+        let pairs = admin.get("/v1/dedup/candidates").await.assert_status(200);
+        ids.insert("candidate", pairs["candidates"][0]["id"].to_string());
         Self {
             slug: app.acme.slug,
             ids,

@@ -26,6 +26,8 @@ pub(crate) enum Id {
     Policy,
     Key,
     Tenant,
+    Import,
+    Candidate,
 }
 
 /// One route and how to call it.
@@ -90,6 +92,7 @@ pub(crate) fn routes() -> Vec<Route> {
     let agent = AtLeast(Role::Agent);
     let manager = AtLeast(Role::Manager);
     let admin = AtLeast(Role::Admin);
+    let importer = AtLeast(Role::Importer);
     let mut all = vec![
         route("POST", "/v1/reports", Public, Id::None)
             .body(crate::world::pothole(900))
@@ -117,6 +120,32 @@ pub(crate) fn routes() -> Vec<Route> {
         route("POST", "/v1/issues/{id}/updates", agent, Id::Issue)
             .body(json!({"body": "an update"})),
         route("POST", "/v1/issues/{id}/reopen", agent, Id::Issue),
+        route("POST", "/v1/issues/{id}/merge", manager, Id::Issue).body(json!({"into": 2})),
+        route("GET", "/v1/dedup/candidates", manager, Id::None).paged(),
+        route(
+            "POST",
+            "/v1/dedup/candidates/{id}/reject",
+            manager,
+            Id::Candidate,
+        ),
+        route(
+            "POST",
+            "/v1/dedup/candidates/{id}/confirm",
+            manager,
+            Id::Candidate,
+        ),
+        route("POST", "/v1/imports", importer, Id::None).body(
+            json!({"submitted_at": "2026-03-01T12:00:00Z", "description": "a large pothole"}),
+        ),
+        route("GET", "/v1/imports", importer, Id::None).paged(),
+        route("GET", "/v1/imports/{id}", importer, Id::Import),
+        route(
+            "GET",
+            "/v1/imports/{id}/errors.ndjson",
+            importer,
+            Id::Import,
+        ),
+        route("POST", "/v1/imports/{id}/cancel", importer, Id::Import),
         route("GET", "/v1/dashboard", agent, Id::None),
         route("GET", "/v1/scores/tenant/{id}", Public, Id::Tenant).tenant_elsewhere(),
         route("GET", "/v1/scores/area/{id}", Public, Id::Area),
