@@ -22,6 +22,9 @@ pub(crate) struct Options {
     /// Writes the figures to this file too.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// These parts of the benchmark only, parted by commas.
+    #[arg(long, value_name = "NAMES")]
+    part: Option<String>,
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
@@ -36,6 +39,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         if wanted {
             command.arg(flag);
         }
+    }
+    if let Some(part) = &options.part {
+        command.args(["--part", part]);
     }
     if let Some(file) = &options.json {
         command.arg("--json").arg(std::path::absolute(file)?);

@@ -1,0 +1,74 @@
+//! `cargo xtask bench NAME`: measurements beside rivals that are built in the same run.
+//!
+//! Every figure that is printed was measured in that run. Rounds of ours and of a rival alternate; a figure is the
+//! median of its rounds, with the lowest and the highest beside it. What counts is the ratio: the machine runs the load,
+//! the databases and the rivals at once.
+#![expect(
+    clippy::print_stdout,
+    reason = "a command-line tool speaks to the person who started it"
+)]
+
+mod civic;
+mod db;
+mod engine;
+mod load;
+mod machine;
+mod program;
+mod report;
+mod rivals;
+mod rounds;
+mod seed;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+/// Measurements of Brisk.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask bench")]
+struct Arguments {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// The service of reports and issues.
+    Civic(Options),
+    /// The database layer by itself.
+    Db(Options),
+    /// Serves a rival until its standard input ends; the measurements start it.
+    #[command(hide = true)]
+    Rival {
+        /// Which one.
+        name: rivals::Name,
+        /// Its PostgreSQL.
+        url: String,
+    },
+}
+
+/// How much is measured.
+#[derive(Clone, Debug, clap::Args)]
+struct Options {
+    /// A tenth of the rows and short rounds, to see that it runs; its figures prove nothing.
+    #[arg(long, conflicts_with = "long")]
+    quick: bool,
+    /// More and longer rounds.
+    #[arg(long)]
+    long: bool,
+    /// Writes the figures to this file too.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// These parts only, parted by commas; all by default.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    part: Vec<String>,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    match Arguments::parse().what {
+        What::Civic(options) => civic::run(&options).await,
+        What::Db(options) => db::run(&options).await,
+        What::Rival { name, url } => rivals::serve(name, &url).await,
+    }
+}
