@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 
+use anyhow::Context as _;
+use brisk::http::stop_signal;
 use brisk::{App, Running};
 
 use crate::cli::Cli;
@@ -10,10 +12,11 @@ use crate::{say, services};
 
 /// Serves until the stop signal.
 pub(crate) async fn serve(app: App, cli: &Cli) -> anyhow::Result<()> {
+    let signal = stop_signal().context("cannot listen for signals")?;
     let opened = app.pages(services::pages).check()?.open().await?;
     let running = opened.start().await?;
     say(&greeting(&running, cli));
-    running.until_stopped().await?;
+    running.until_stopped(signal).await?;
     Ok(())
 }
 

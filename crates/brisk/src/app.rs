@@ -153,8 +153,9 @@ impl App {
     ///
     /// Whatever kept it from starting, or broke the listener.
     pub async fn serve(self) -> Result<(), Error> {
+        let signal = brisk_http::stop_signal().map_err(Error::Serve)?;
         let opened = self.check()?.open().await?;
-        opened.start().await?.until_stopped().await
+        opened.start().await?.until_stopped(signal).await
     }
 }
 

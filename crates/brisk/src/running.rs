@@ -74,13 +74,17 @@ impl Running {
         self.ready_ms
     }
 
-    /// Serves until SIGTERM or Ctrl-C, then ends as [`Running::stop`] does; a second signal ends the process at once.
+    /// Serves until `signal` comes, then ends as [`Running::stop`] does; SIGTERM or Ctrl-C after that ends the process at
+    /// once. Take [`stop_signal`](brisk_http::stop_signal) before the start: a signal that comes between the first
+    /// answer and this call would otherwise kill the process.
     ///
     /// # Errors
     ///
     /// As [`Running::stop`], or when the system does not let us listen for signals.
-    pub async fn until_stopped(mut self) -> Result<(), Error> {
-        let signal = stop_signal().map_err(Error::Serve)?;
+    pub async fn until_stopped(
+        mut self,
+        signal: impl Future<Output = ()> + Send,
+    ) -> Result<(), Error> {
         let broken = tokio::select! {
             () = signal => None,
             outcome = &mut self.serving => Some(flat(outcome)),
