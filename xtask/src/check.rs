@@ -27,7 +27,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     report.step("inheritance", || Ok(rules::inheritance(&members)));
     report.step("readmes", || Ok(rules::readmes(root, &members)));
     report.step("migrations", || rules::migrations(root, &members));
-    report.step("lengths", || rules::lengths(root, &files));
+    report.step("lengths", || {
+        rules::lengths(root, &files, rules::LONGER_FILES)
+    });
     report.step("places", || Ok(rules::places(root, &files)));
     report.step("tools", || tools::compare(root));
     report.step("format", || {

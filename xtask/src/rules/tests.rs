@@ -97,9 +97,13 @@ fn a_long_file_is_found_and_other_kinds_of_file_may_be_long() {
     let fits = "line\n".repeat(MOST_LINES);
     let root = tree(&[("a.rs", &long), ("b.rs", &fits), ("c.md", &long)]);
     let files = ["a.rs", "b.rs", "c.md"].map(PathBuf::from);
-    let findings = lengths(root.path(), &files).unwrap();
+    let findings = lengths(root.path(), &files, &[]).unwrap();
     assert_eq!(findings.len(), 1, "{findings:?}");
     assert!(findings[0].starts_with("a.rs has 701 lines"));
+    let excused = [("a.rs", "a reason"), ("b.rs", "none any more")];
+    let findings = lengths(root.path(), &files, &excused).unwrap();
+    assert_eq!(findings.len(), 1, "{findings:?}");
+    assert!(findings[0].starts_with("b.rs is no longer too long"));
 }
 
 #[test]
