@@ -113,7 +113,11 @@ fn a_place_on_one_machine_is_found_and_a_route_is_not() {
         ("a.md", &hidden),
         (
             "b.md",
-            "GET /v1/Users/7, ./work/x, https://x.example/work/\n",
+            concat!(
+                "GET /v1/Users/7, ./wo",
+                "rk/x, https://x.example/wo",
+                "rk/\n"
+            ),
         ),
     ]);
     let files = ["a.md", "b.md"].map(PathBuf::from);
