@@ -19,7 +19,12 @@ pub struct Batch {
 
 #[derive(Debug)]
 pub(crate) enum Step {
-    Each { text: Text, sets: Vec<Vec<Value>> },
+    Each {
+        text: Text,
+        sets: Vec<Vec<Value>>,
+        /// Rows that all sets together must change.
+        expected: Option<u64>,
+    },
     Insert(Insert),
 }
 
@@ -76,6 +81,29 @@ impl Batch {
             self.steps.push(Step::Each {
                 text: statement.text,
                 sets,
+                expected: None,
+            });
+        }
+        self
+    }
+
+    /// As [`Batch::run_each`], for writes that were decided on rows read before: unless all sets together change exactly
+    /// `rows` rows, nothing of the batch stays and it answers [`Error::Stale`](crate::Error::Stale).
+    ///
+    /// It takes the place of a transaction around reads: nobody waits while the caller makes up its mind, and who lost
+    /// against somebody else reads again. On PostgreSQL the commit is then a round trip of its own.
+    pub fn run_expecting<P: Params>(
+        &mut self,
+        statement: &'static Statement<P, Affected>,
+        sets: impl IntoIterator<Item = P>,
+        rows: u64,
+    ) -> &mut Self {
+        let sets: Vec<_> = sets.into_iter().map(P::into_values).collect();
+        if !sets.is_empty() || rows > 0 {
+            self.steps.push(Step::Each {
+                text: statement.text,
+                sets,
+                expected: Some(rows),
             });
         }
         self
@@ -124,7 +152,7 @@ impl Step {
     /// Whether it is one execution, which SQLite takes back by itself when it fails.
     pub(crate) fn is_single(&self) -> bool {
         match self {
-            Self::Each { sets, .. } => sets.len() <= 1,
+            Self::Each { sets, expected, .. } => sets.len() <= 1 && expected.is_none(),
             Self::Insert(insert) => insert.rows.len() <= 1,
         }
     }

@@ -72,6 +72,17 @@ pub enum Error {
         #[source]
         source: BoxedError,
     },
+    /// A write met other rows than it was decided on, so somebody else was faster; nothing of its batch stays. Read
+    /// again, decide again.
+    #[error("{statement} changed {affected} rows where {expected} were expected")]
+    Stale {
+        /// The statement.
+        statement: &'static str,
+        /// Rows that it should have changed.
+        expected: u64,
+        /// Rows that it would have changed.
+        affected: u64,
+    },
     /// Exactly one row was promised and none came.
     #[error("{statement} found no row")]
     NoRow {
@@ -118,6 +129,22 @@ impl Error {
         }
     }
 
+    /// [`Error::Stale`] where another number of rows was expected.
+    pub(crate) const fn unless(
+        statement: &'static str,
+        expected: Option<u64>,
+        affected: u64,
+    ) -> Result<(), Self> {
+        match expected {
+            Some(expected) if expected != affected => Err(Self::Stale {
+                statement,
+                expected,
+                affected,
+            }),
+            _ => Ok(()),
+        }
+    }
+
     /// The unique rule that was broken, if that is what happened.
     pub fn unique_rule(&self) -> Option<&str> {
         match self {
@@ -139,9 +166,10 @@ impl Error {
 impl Failure for Error {
     fn class(&self) -> Class {
         match self {
-            Self::Unavailable { .. } | Self::Overloaded { .. } | Self::Serialization { .. } => {
-                Class::Unavailable
-            }
+            Self::Unavailable { .. }
+            | Self::Overloaded { .. }
+            | Self::Serialization { .. }
+            | Self::Stale { .. } => Class::Unavailable,
             Self::Timeout { .. } => Class::Timeout,
             Self::Cursor => Class::Malformed,
             Self::Constraint {
@@ -169,6 +197,7 @@ impl Failure for Error {
             } => "db.conflict",
             Self::Constraint { .. } => "db.constraint",
             Self::Serialization { .. } => "db.serialization",
+            Self::Stale { .. } => "db.stale",
             Self::NoRow { .. } => "db.no_row",
             Self::Decode { .. } => "db.decode",
             Self::Statement { .. } => "db.statement",
@@ -198,10 +227,12 @@ impl Error {
         match self {
             Self::Overloaded { .. } => Self::Overloaded { statement },
             Self::Timeout { .. } => Self::Timeout { statement },
-            Self::Unavailable { .. } | Self::Serialization { .. } => Self::Unavailable {
-                statement,
-                source: None,
-            },
+            Self::Unavailable { .. } | Self::Serialization { .. } | Self::Stale { .. } => {
+                Self::Unavailable {
+                    statement,
+                    source: None,
+                }
+            }
             other => Self::Statement {
                 statement,
                 source: other.to_string().into(),

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
 use brisk_core::TenantId;
-use brisk_db::Session;
+use brisk_db::{Batch, Session};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -73,14 +73,34 @@ impl JobContext {
         if usize::try_from(gone) != Ok(ids.len()) {
             return Err(Error::LeaseLost { kind });
         }
+        session.on_commit(self.remember(ids));
+        Ok(())
+    }
+
+    /// As [`JobContext::complete`], for effects that go out as one batch: it adds the end of the jobs to `batch`.
+    ///
+    /// A batch that answers [`brisk_db::Error::Stale`] changed nothing: the lease is lost, or whatever else the batch
+    /// expected was not so.
+    pub fn complete_in(&self, batch: &mut Batch, ids: &[JobId]) {
+        if let Some(tenant) = self.turn {
+            let params = (self.kind.to_owned(), tenant, self.owner);
+            batch.run_expecting(&statements::HOLD_TURN, [params], 1);
+        }
+        let ids: HashSet<JobId> = ids.iter().copied().collect();
+        let list: Vec<i64> = ids.iter().map(|id| id.get()).collect();
+        batch.run_expecting(&statements::DONE, [(list, self.owner)], ids.len() as u64);
+        batch.on_commit(self.remember(ids));
+    }
+
+    /// Notes that jobs ended with their effects, so that nobody settles them again.
+    fn remember(&self, ids: HashSet<JobId>) -> impl FnOnce() + Send + 'static {
         let completed = Arc::clone(&self.completed);
-        session.on_commit(move || {
+        move || {
             completed
                 .lock()
                 .expect("no holder of the list of completed jobs can panic")
                 .extend(ids);
-        });
-        Ok(())
+        }
     }
 
     pub(crate) fn take_completed(&self) -> HashSet<JobId> {

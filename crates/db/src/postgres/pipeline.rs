@@ -45,9 +45,12 @@ struct Ready {
     statement: Statement,
     sets: Vec<Vec<Value>>,
     returning: bool,
+    expected: Option<u64>,
 }
 
 /// Runs all steps; on an error nothing of a whole batch stays.
+///
+/// Where steps expect how many rows they change, the end waits until that is known.
 pub(super) async fn run(
     client: &Object,
     batch: Batch,
@@ -57,6 +60,7 @@ pub(super) async fn run(
     for step in batch.steps {
         ready.push(prepare(client, step).await?);
     }
+    let is_guarded = ready.iter().any(|r| r.expected.is_some());
     let plain = |name, kind| Execution {
         step: usize::MAX,
         name,
@@ -73,14 +77,10 @@ pub(super) async fn run(
             },
         })
     });
-    let executions: Vec<_> = match frame {
-        // After a step that the server refused it answers COMMIT with an undo.
-        Frame::Whole => std::iter::once(plain("db.begin", Kind::Begin))
-            .chain(steps)
-            .chain([plain("db.commit", Kind::End)])
-            .collect(),
-        Frame::Inside => steps.collect(),
-    };
+    let begin = (frame == Frame::Whole).then(|| plain("db.begin", Kind::Begin));
+    // After a step that the server refused it answers COMMIT with an undo.
+    let end = (frame == Frame::Whole && !is_guarded).then(|| plain("db.commit", Kind::End));
+    let executions: Vec<_> = begin.into_iter().chain(steps).chain(end).collect();
     let mut outcomes = vec![Outcome::default(); ready.len()];
     let mut failed = None;
     let broken = AtomicBool::new(false);
@@ -106,6 +106,15 @@ pub(super) async fn run(
             Err(e) => failed = failed.or(Some(e)),
         }
     }
+    if is_guarded {
+        let mut checks = ready.iter().zip(&outcomes);
+        failed = failed.or_else(|| checks.find_map(|(r, o)| Error::unless(r.name, r.expected, o.affected).err()));
+        if frame == Frame::Whole {
+            broken.fetch_or(failed.is_some(), Ordering::Relaxed);
+            let ended = execute(client, "db.commit", Kind::End, &broken).await;
+            failed = failed.or(ended.err());
+        }
+    }
     match failed {
         None => Ok(outcomes),
         Some(e) => {
@@ -119,8 +128,16 @@ pub(super) async fn run(
 
 async fn prepare(client: &Object, step: Step) -> Result<Ready, Error> {
     let name = step.name();
+    let mut expected = None;
     let (text, sets, returning) = match step {
-        Step::Each { text, sets } => (text.postgres.to_owned(), sets, false),
+        Step::Each {
+            text,
+            sets,
+            expected: rows,
+        } => {
+            expected = rows;
+            (text.postgres.to_owned(), sets, false)
+        }
         Step::Insert(insert) if insert.rows.is_empty() => {
             (insert.postgres_text(), Vec::new(), true)
         }
@@ -142,6 +159,7 @@ async fn prepare(client: &Object, step: Step) -> Result<Ready, Error> {
         statement,
         sets,
         returning,
+        expected,
     })
 }
 

@@ -29,7 +29,11 @@ pub(super) fn run<S: Shape>(conn: &Connection, call: &Call) -> Result<(S::Out, u
 /// Runs one step of a batch.
 pub(super) fn step(conn: &Connection, step: &Step) -> Result<Outcome, Error> {
     match step {
-        Step::Each { text, sets } => {
+        Step::Each {
+            text,
+            sets,
+            expected,
+        } => {
             let fail = |e| error(text.name, e);
             let mut statement = conn.prepare_cached(text.sqlite).map_err(fail)?;
             let mut affected = 0;
@@ -37,6 +41,7 @@ pub(super) fn step(conn: &Connection, step: &Step) -> Result<Outcome, Error> {
                 bind(&mut statement, values).map_err(fail)?;
                 affected += statement.raw_execute().map_err(fail)? as u64;
             }
+            Error::unless(text.name, *expected, affected)?;
             Ok(Outcome {
                 affected,
                 returned: Vec::new(),

@@ -50,6 +50,45 @@ on_both! {
         assert_eq!(session.run(&OWNERS, ()).await.unwrap(), (10..30).collect::<Vec<_>>());
     }
 
+    async fn a_batch_that_meets_other_rows_than_expected_changes_nothing(db: TestDb) {
+        let session = db.session();
+        for id in 1..=3 {
+            add(&session, id).await.unwrap();
+        }
+        let aged = |ids: [i64; 2], rows| {
+            let mut batch = Batch::new();
+            batch.run(&ADD_OWNER, (ids[0] * 10, format!("{}@example.com", ids[0]), 1));
+            batch.run_expecting(&SET_AGE, ids.map(|id| (id, 77)), rows);
+            batch
+        };
+        let error = session.batch(aged([1, 99], 2)).await.unwrap_err();
+        assert!(
+            matches!(error, Error::Stale { expected: 2, affected: 1, .. }),
+            "{error:?}"
+        );
+        assert_ne!(session.run(&AGE, (1,)).await.unwrap(), Some(77));
+        assert_eq!(session.run(&OWNERS, ()).await.unwrap(), [1, 2, 3]);
+        session.batch(aged([2, 3], 2)).await.unwrap();
+        assert_eq!(session.run(&AGE, (3,)).await.unwrap(), Some(77));
+        assert_eq!(session.run(&OWNERS, ()).await.unwrap(), [1, 2, 3, 20]);
+        // Inside a transaction it ends that.
+        let all: Result<(), Error> = session
+            .transaction(|tx| {
+                let batch = aged([1, 99], 2);
+                async move {
+                    tx.run(&SET_AGE, (2, 5)).await?;
+                    tx.batch(batch).await.map(drop)
+                }
+            })
+            .await;
+        assert!(matches!(all, Err(Error::Stale { .. })), "{all:?}");
+        assert_eq!(session.run(&AGE, (2,)).await.unwrap(), Some(77));
+        // No sets, and rows expected nevertheless.
+        let mut batch = Batch::new();
+        batch.run_expecting(&SET_AGE, [], 1);
+        assert!(matches!(session.batch(batch).await, Err(Error::Stale { .. })));
+    }
+
     async fn a_value_that_cannot_even_be_sent_takes_back_its_batch(db: TestDb) {
         let session = db.session();
         add(&session, 1).await.unwrap();

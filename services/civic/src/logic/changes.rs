@@ -24,6 +24,8 @@ const SCORE_DELAY: std::time::Duration = std::time::Duration::from_secs(1);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Link {
     pub(crate) report: ReportId,
+    /// The issue that it belonged to so far.
+    pub(crate) from: Option<IssueId>,
     pub(crate) issue: IssueId,
     pub(crate) area: Option<i64>,
 }
@@ -51,8 +53,8 @@ impl Changes {
     ///
     /// # Errors
     ///
-    /// [`Error::Contended`] when somebody else changed one of the issues since it was read; the transaction must then be
-    /// undone.
+    /// [`Error::Contended`] when somebody else changed one of the issues or reports since it was read; nothing is written
+    /// then.
     pub(crate) async fn write(
         self,
         session: &Session,
@@ -60,8 +62,26 @@ impl Changes {
         clock: &Clock,
         settings: &TenantSettings,
     ) -> Result<(), Error> {
+        let mut batch = Batch::new();
+        self.add_to(&mut batch, session.tenant(), queue, clock, settings)?;
+        session.batch(batch).await.map_err(|e| match e {
+            brisk_db::Error::Stale { .. } => Error::Contended,
+            other => other.into(),
+        })?;
+        Ok(())
+    }
+
+    /// Adds all of it to a batch, which is stale when somebody else changed one of the issues or reports since it was
+    /// read.
+    pub(crate) fn add_to(
+        self,
+        batch: &mut Batch,
+        tenant: TenantId,
+        queue: &Queue,
+        clock: &Clock,
+        settings: &TenantSettings,
+    ) -> Result<(), Error> {
         let now = clock.now();
-        let tenant = session.tenant();
         let mut deltas = Deltas::default();
         for facts in &self.counted {
             deltas.report(&settings.zone, None, Some(facts));
@@ -85,30 +105,21 @@ impl Changes {
         }
         // Locks are taken in one order by all writers: issues by id, then the figures as the deltas sort them.
         saved.sort_by_key(|row| row.id);
-        let expected = saved.len() as u64;
-        let mut batch = Batch::new();
-        batch.run_each(&issue::SAVE, saved);
+        let (changed, joined) = (saved.len() as u64, self.links.len() as u64);
+        batch.run_expecting(&issue::SAVE, saved, changed);
         batch.insert_many(opened, OnConflict::Fail);
         batch.run_each(&sla::SAVE, clocks);
-        batch.run_each(
+        let links = self.links.into_iter();
+        batch.run_expecting(
             &report::LINK,
-            self.links
-                .into_iter()
-                .map(|l| (tenant, l.report, l.issue, l.area, now)),
+            links.map(|l| (tenant, l.report, l.issue, l.area, now, l.from)),
+            joined,
         );
         batch.insert_many(events, OnConflict::Fail);
         batch.insert_many(self.candidates, OnConflict::Skip);
         if !deltas.is_empty() {
-            rollup::add(&mut batch, tenant, &deltas);
-            queue.add(&mut batch, vec![score_job(tenant, now)?]);
-        }
-        let outcomes = session.batch(batch).await?;
-        if expected > 0
-            && outcomes
-                .first()
-                .is_some_and(|saves| saves.affected != expected)
-        {
-            return Err(Error::Contended);
+            rollup::add(batch, tenant, &deltas);
+            queue.add(batch, vec![score_job(tenant, now)?]);
         }
         Ok(())
     }

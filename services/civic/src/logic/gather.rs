@@ -92,6 +92,7 @@ impl Workflow {
         let (id, area) = (target.issue.id, target.issue.area_id);
         changes.links.push(Link {
             report,
+            from: Some(from),
             issue: id,
             area,
         });

@@ -2,13 +2,17 @@
 //!
 //! One worker owns a tenant at a time: it takes a batch of reports in the order of their arrival, loads every issue
 //! that any of them may belong to with a handful of statements, decides in memory (so that two reports of one batch
-//! can meet), and writes everything in the transaction that also ends the jobs. Two workers can therefore not open
-//! two issues for one hole, and a report is joined exactly once whatever is killed when.
+//! can meet), and writes everything in one batch that also ends the jobs. Two workers can therefore not open two
+//! issues for one hole, and a report is joined exactly once whatever is killed when.
+//!
+//! Nobody waits while it reads and decides. The writes say what they expect: issues of the version that was read,
+//! reports that still belong where they did, the tenant's turn still ours. Where one of these is not so, nothing was
+//! written and the worker decides anew.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use brisk_core::Clock;
-use brisk_db::Session;
+use brisk_db::{Batch, Session};
 use brisk_jobs::{Handler, Job, JobContext, JobId, JobOutcome, Queue};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -27,7 +31,6 @@ use crate::model::workflow::Status;
 use crate::settings::{Settings, TenantSettings};
 use crate::store::candidate::{Candidates, NewCandidate};
 use crate::store::issue::{IssueRow, Issues};
-use crate::store::lock;
 use crate::store::report::{PendingRow, Reports};
 use crate::store::sla::Slas;
 
@@ -36,6 +39,9 @@ pub(crate) const LINK_JOB: &str = "civic.link";
 
 /// Reports joined in one transaction at most.
 pub(crate) const LINK_BATCH: u32 = 200;
+
+/// How often a batch is decided before its jobs are put back, when people change the same issues meanwhile.
+const ATTEMPTS: u32 = 5;
 
 /// Issues that a report without any place is compared with.
 const NEWEST: i64 = 200;
@@ -78,40 +84,45 @@ impl Linker {
             .map(|job| Ok(job.payload::<LinkPayload>()?.report.get()))
             .collect::<Result<Vec<_>, Error>>()?;
         let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
-        // Before the transaction: on SQLite it owns the writer, which has to reserve ids.
         let fresh = self.issue_ids.many(reports.len()).await?;
         let session = ctx.session_of(tenant);
-        session
-            .transaction(|tx| {
-                let (settings, reports, ids, fresh) = (&settings, reports.clone(), &ids, &fresh);
-                async move {
-                    lock::tenant(&tx).await?;
-                    let changes = self.decide(&tx, settings, reports, fresh).await?;
-                    changes
-                        .write(&tx, &self.queue, &self.clock, settings)
-                        .await?;
-                    ctx.complete(&tx, ids).await?;
-                    Ok(())
+        let mut attempt = 1;
+        loop {
+            let changes = self
+                .decide(&session, &settings, reports.clone(), &fresh)
+                .await?;
+            let mut batch = Batch::new();
+            ctx.complete_in(&mut batch, &ids);
+            changes.add_to(&mut batch, tenant, &self.queue, &self.clock, &settings)?;
+            match session.batch(batch).await {
+                Ok(_) => return Ok(()),
+                Err(brisk_db::Error::Stale { .. } | brisk_db::Error::Serialization { .. })
+                    if attempt < ATTEMPTS =>
+                {
+                    attempt += 1;
                 }
-            })
-            .await
+                Err(e) => return Err(e.into()),
+            }
+        }
     }
 
     async fn decide(
         &self,
-        tx: &Session,
+        session: &Session,
         settings: &TenantSettings,
         ids: Vec<i64>,
         fresh: &[i64],
     ) -> Result<Changes, Error> {
-        let reports = Reports(tx).pending(ids).await?;
+        let reports = Reports(session).pending(ids).await?;
         if reports.is_empty() {
             return Ok(Changes::default());
         }
         let now = self.clock.now();
-        let mut board = Board::load(tx, settings, &reports, now).await?;
+        let mut board = Board::load(session, settings, &reports, now).await?;
         for (report, id) in reports.iter().zip(fresh) {
             board.place(report, IssueId(*id), settings, now);
+            // Comparing texts is work for the processor alone; requests on this thread come in between.
+            tokio::task::yield_now().await;
         }
         Ok(board.changes)
     }
@@ -141,7 +152,7 @@ struct Board {
 
 impl Board {
     async fn load(
-        tx: &Session,
+        session: &Session,
         settings: &TenantSettings,
         reports: &[PendingRow],
         now: Timestamp,
@@ -160,18 +171,18 @@ impl Board {
         if !dedup {
             return Ok(board);
         }
-        let issues = candidates(tx, &tuning, reports, now).await?;
+        let issues = candidates(session, &tuning, reports, now).await?;
         let issue_ids: Vec<i64> = issues.keys().copied().collect();
         let report_ids = reports.iter().map(|r| r.id.get()).collect();
-        let clocks = Slas(tx).list_by_issues(issue_ids.clone()).await?;
+        let clocks = Slas(session).list_by_issues(issue_ids.clone()).await?;
         if reports.iter().any(|r| r.reporter_id.is_some()) {
-            let people = Reports(tx).reporters_of(issue_ids).await?;
+            let people = Reports(session).reporters_of(issue_ids).await?;
             board.people = people
                 .into_iter()
                 .map(|p| (p.issue_id, p.reporter_id))
                 .collect();
         }
-        let rejected = Candidates(tx).rejected(report_ids).await?;
+        let rejected = Candidates(session).rejected(report_ids).await?;
         board.rejected = rejected
             .into_iter()
             .map(|p| (p.report_id, p.issue_id))
@@ -266,6 +277,7 @@ impl Board {
         .increment(1);
         self.changes.links.push(Link {
             report: report.id,
+            from: None,
             issue,
             area,
         });
@@ -290,7 +302,7 @@ impl Board {
 
 /// Every issue that one of the reports may belong to, by id.
 async fn candidates(
-    tx: &Session,
+    session: &Session,
     tuning: &Tuning,
     reports: &[PendingRow],
     now: Timestamp,
@@ -319,7 +331,7 @@ async fn candidates(
     let since = now
         .saturating_sub(SignedDuration::from_hours(24 * days))
         .unwrap_or(Timestamp::MIN);
-    let issues = Issues(tx);
+    let issues = Issues(session);
     // Independent reads, awaited together.
     let (near, same, newest) = futures::try_join!(
         issues.candidates_by_cell(cells.into_iter().collect(), since),

@@ -184,10 +184,13 @@ statements! {
     FOR_RELINK(tenant: TenantId, id: ReportId) -> Option<RelinkRow>
         = "SELECT issue_id, {PENDING_COLUMNS} FROM civic_reports WHERE tenant_id = $1 AND id = $2 AND processed";
 
-    /// Joins a report to an issue.
-    pub(crate) LINK(tenant: TenantId, id: ReportId, issue: IssueId, area: Option<i64>, at: Timestamp) -> Affected
+    /// Joins a report to an issue, unless it belongs to another one than was read, or was turned away meanwhile.
+    pub(crate) LINK(
+        tenant: TenantId, id: ReportId, issue: IssueId, area: Option<i64>, at: Timestamp, from: Option<IssueId>
+    ) -> Affected
         = "UPDATE civic_reports SET issue_id = $3, area_id = $4, status = 'linked', processed = true,
-            processed_at = $5 WHERE tenant_id = $1 AND id = $2";
+            processed_at = $5 WHERE tenant_id = $1 AND id = $2 AND issue_id IS NOT DISTINCT FROM $6
+            AND status IN ('received', 'classified', 'linked')";
 
     /// The ids that were given out for a client's references.
     BY_CLIENT_REFS(tenant: TenantId, refs: Vec<String>) -> Vec<RefRow>

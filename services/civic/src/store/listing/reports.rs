@@ -8,7 +8,7 @@ use super::filter::{COUNT_CAP, Count, Order, PageAsk, Position, ReportFilter, To
 use super::issues::begins_with;
 use crate::store::report::ReportListRow;
 
-/// A count that stopped at its cap, beside what the last computed scores say.
+/// A count that stopped at its cap, or was left out, beside what the last computed scores say.
 #[derive(Clone, Copy, Debug, PartialEq, FromRow)]
 struct CountRow {
     n: i64,
@@ -62,27 +62,26 @@ impl ReportLists<'_> {
         if count == Count::Auto {
             rows.limit(COUNT_CAP.unsigned_abs() + 1);
         }
+        let mut counted = Query::select();
+        counted.expr(Expr::cust("count(*)")).from_subquery(rows, "c");
+        let counted = Expr::SubQuery(None, Box::new(counted.into()));
         let mut query = Query::select();
-        query.expr(Expr::cust("count(*)"));
         // Scores are computed a second or two after each change and know the number of all reports by area.
         let plain = ReportFilter {
             area_id: filter.area_id,
             ..ReportFilter::default()
         };
-        if *filter == plain {
-            let mut known = Query::select();
-            known
-                .column("score")
-                .from("civic_performance_scores")
-                .and_where(Expr::col("tenant_id").eq(self.0.tenant().get()))
-                .and_where(Expr::col("area_id").eq(filter.area_id.unwrap_or(0)))
-                .and_where(Expr::col("metric_type").eq("reports"))
-                .and_where(Expr::col("period").eq("all_time"));
-            query.expr(Expr::SubQuery(None, Box::new(known.into())));
+        if count == Count::Auto && *filter == plain {
+            let known = self.known(filter.area_id);
+            // Where they know of more than is counted, nothing is counted.
+            let many = Expr::from(Func::coalesce([known.clone(), Expr::val(0.0)]));
+            let n = Expr::case(many.gt(count_as_score()), COUNT_CAP + 1).finally(counted);
+            query.expr(n).expr(known);
         } else {
-            query.expr(Expr::cust("CAST(NULL AS double precision)"));
+            query
+                .expr(counted)
+                .expr(Expr::cust("CAST(NULL AS double precision)"));
         }
-        query.from_subquery(rows, "c");
         let found: Vec<CountRow> = self.0.select("civic.listing.reports_count", &query).await?;
         let row = found
             .first()
@@ -92,6 +91,19 @@ impl ReportLists<'_> {
             Count::Auto => Total::capped(row.n, row.known),
             Count::Exact => Total::Exact(u64::try_from(row.n).unwrap_or_default()),
         })
+    }
+
+    /// How many reports the last computed scores counted.
+    fn known(&self, area: Option<i64>) -> Expr {
+        let mut known = Query::select();
+        known
+            .column("score")
+            .from("civic_performance_scores")
+            .and_where(Expr::col("tenant_id").eq(self.0.tenant().get()))
+            .and_where(Expr::col("area_id").eq(area.unwrap_or(0)))
+            .and_where(Expr::col("metric_type").eq("reports"))
+            .and_where(Expr::col("period").eq("all_time"));
+        Expr::SubQuery(None, Box::new(known.into()))
     }
 
     fn narrowed(&self, filter: &ReportFilter) -> SelectStatement {
@@ -126,6 +138,13 @@ impl ReportLists<'_> {
         }
         query
     }
+}
+
+/// The cap as scores are kept.
+fn count_as_score() -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "ten thousand is a number that f64 holds")]
+    let cap = COUNT_CAP as f64;
+    cap
 }
 
 /// The sort key of a row as a cursor keeps it.
