@@ -108,7 +108,9 @@ pub(super) async fn run(
     }
     if is_guarded {
         let mut checks = ready.iter().zip(&outcomes);
-        failed = failed.or_else(|| checks.find_map(|(r, o)| Error::unless(r.name, r.expected, o.affected).err()));
+        failed = failed.or_else(|| {
+            checks.find_map(|(r, o)| Error::unless(r.name, r.expected, o.affected).err())
+        });
         if frame == Frame::Whole {
             broken.fetch_or(failed.is_some(), Ordering::Relaxed);
             let ended = execute(client, "db.commit", Kind::End, &broken).await;

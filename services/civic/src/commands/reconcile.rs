@@ -61,8 +61,8 @@ pub(super) async fn run(kit: &Kit, matches: &ArgMatches) -> Result<ExitCode, Box
             }
             found += 1;
             let settings = state.settings.of(tenant.id).await?;
-            let drift =
-                reconcile::run(&kit.session(tenant.id, "civic.reconcile"), &settings).await?;
+            let session = kit.session(tenant.id, "civic.reconcile");
+            let drift = reconcile::run(&session, &settings, &kit.queue, &kit.clock).await?;
             cells += drift.cells;
             if json {
                 say(&serde_json::to_string(&Line {

@@ -644,7 +644,10 @@ async fn a_recount_finds_nothing_and_mends_what_was_spoilt() {
     on_both(async |world| {
         let seeded = seed(&world).await;
         let (session, settings) = (&seeded.session, &seeded.settings);
-        let clean = reconcile::run(session, settings).await.unwrap();
+        let (queue, clock) = (&world.state.queue, &world.state.clock);
+        let clean = reconcile::run(session, settings, queue, clock)
+            .await
+            .unwrap();
         assert_eq!(
             (clean.issues, clean.reports, clean.cells),
             (60, 60, 0),
@@ -664,10 +667,14 @@ async fn a_recount_finds_nothing_and_mends_what_was_spoilt() {
         let mut batch = Batch::new();
         rollup::add(&mut batch, world.acme, &spoilt);
         session.batch(batch).await.unwrap();
-        let drift = reconcile::run(session, settings).await.unwrap();
+        let drift = reconcile::run(session, settings, queue, clock)
+            .await
+            .unwrap();
         assert_eq!(drift.cells, 2, "{drift:?}");
         assert!(drift.examples[0].contains("noise"), "{drift:?}");
-        let again = reconcile::run(session, settings).await.unwrap();
+        let again = reconcile::run(session, settings, queue, clock)
+            .await
+            .unwrap();
         assert_eq!(again.cells, 0, "{again:?}");
     })
     .await;

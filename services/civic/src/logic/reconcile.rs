@@ -2,10 +2,13 @@
 
 use std::collections::HashMap;
 
+use brisk_core::Clock;
 use brisk_db::{Batch, Session};
+use brisk_jobs::Queue;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::changes::score_job;
 use crate::error::Error;
 use crate::ids::{IssueId, ReportId};
 use crate::model::hist::ResHist;
@@ -36,11 +39,17 @@ pub(crate) struct Drift {
 ///
 /// One transaction with one view of the database: figures and what they are made of are read as of the same moment. The
 /// mending is an addition, so what others add meanwhile stays right. Memory grows with the cells, not with the issues.
+/// Scores follow by a job for whoever runs workers.
 ///
 /// # Errors
 ///
 /// What kept the database from answering.
-pub(crate) async fn run(session: &Session, settings: &TenantSettings) -> Result<Drift, Error> {
+pub(crate) async fn run(
+    session: &Session,
+    settings: &TenantSettings,
+    queue: &Queue,
+    clock: &Clock,
+) -> Result<Drift, Error> {
     let drift = session
         .transaction(|tx| async move {
             Recount(&tx).one_view().await?;
@@ -51,6 +60,7 @@ pub(crate) async fn run(session: &Session, settings: &TenantSettings) -> Result<
             if !missing.is_empty() {
                 let mut batch = Batch::new();
                 rollup::add(&mut batch, tx.tenant(), &missing);
+                queue.add(&mut batch, vec![score_job(tx.tenant(), clock.now())?]);
                 tx.batch(batch).await?;
             }
             Ok::<_, Error>(drift)

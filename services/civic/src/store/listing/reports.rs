@@ -63,7 +63,9 @@ impl ReportLists<'_> {
             rows.limit(COUNT_CAP.unsigned_abs() + 1);
         }
         let mut counted = Query::select();
-        counted.expr(Expr::cust("count(*)")).from_subquery(rows, "c");
+        counted
+            .expr(Expr::cust("count(*)"))
+            .from_subquery(rows, "c");
         let counted = Expr::SubQuery(None, Box::new(counted.into()));
         let mut query = Query::select();
         // Scores are computed a second or two after each change and know the number of all reports by area.
@@ -142,7 +144,10 @@ impl ReportLists<'_> {
 
 /// The cap as scores are kept.
 fn count_as_score() -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "ten thousand is a number that f64 holds")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "ten thousand is a number that f64 holds"
+    )]
     let cap = COUNT_CAP as f64;
     cap
 }
