@@ -32,7 +32,7 @@ pub(crate) enum Engine {
     Postgres(Postgres),
 }
 
-/// Which engine is inside: for logs, metrics and the console, never for a service's logic.
+/// Which engine is inside: for logs, metrics, the console and a store's hint to one planner, never for a service's logic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum System {
     /// One file.
@@ -101,11 +101,11 @@ impl Db {
     /// How many rows, each with a few rows beside it, a long import should write in one transaction.
     ///
     /// On SQLite every other write waits meanwhile, so transactions are short: an imported report with all that belongs
-    /// to it takes the writer about 60 us, and others should wait less than 50 ms. On PostgreSQL nobody waits and the
+    /// to it takes the writer about 45 us, and others should wait less than 50 ms. On PostgreSQL nobody waits and the
     /// round trips count.
     pub fn bulk_rows(&self) -> usize {
         match self.0.engine {
-            Engine::Sqlite(_) => 500,
+            Engine::Sqlite(_) => 1_000,
             Engine::Postgres(_) => 5_000,
         }
     }

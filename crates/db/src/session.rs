@@ -126,10 +126,56 @@ impl Session {
         name: &'static str,
         query: &SelectStatement,
     ) -> Result<Vec<R>, Error> {
-        let (text, values) = match self.db.engine() {
+        let (text, values) = self.text(query);
+        self.send_built(name, text, values).await
+    }
+
+    /// As [`Session::select`], for a page of a list: `page` rows after the first `skip`, and one more where there is one,
+    /// which tells that the list goes on. The query itself has neither limit nor offset.
+    ///
+    /// A usual page size stands in the text. PostgreSQL then sees that a plan for all parameters is as good as one made
+    /// for these, and stops planning each time; of a limit that it does not know it expects a tenth of the table.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::run`].
+    pub async fn select_page<R: FromRow>(
+        &self,
+        name: &'static str,
+        query: &SelectStatement,
+        page: u64,
+        skip: u64,
+    ) -> Result<Vec<R>, Error> {
+        // Few, because each shape of a text is kept prepared by each connection.
+        const USUAL: [u64; 8] = [1, 10, 20, 25, 50, 100, 500, 1_000];
+        let rows = page.saturating_add(1);
+        if skip == 0 && USUAL.contains(&page) {
+            let (text, values) = self.text(query);
+            self.send_built(name, format!("{text} LIMIT {rows}"), values)
+                .await
+        } else {
+            let mut query = query.clone();
+            query.limit(rows);
+            if skip > 0 {
+                query.offset(skip);
+            }
+            self.select(name, &query).await
+        }
+    }
+
+    fn text(&self, query: &SelectStatement) -> (String, sea_query::Values) {
+        match self.db.engine() {
             Engine::Sqlite(_) => query.build(SqliteQueryBuilder),
             Engine::Postgres(_) => query.build(PostgresQueryBuilder),
-        };
+        }
+    }
+
+    async fn send_built<R: FromRow>(
+        &self,
+        name: &'static str,
+        text: String,
+        values: sea_query::Values,
+    ) -> Result<Vec<R>, Error> {
         self.send::<Vec<R>>(Call {
             name,
             text: CallText::Built(text),

@@ -43,12 +43,10 @@ impl ReportLists<'_> {
         };
         query
             .order_by("submitted_at", direction.clone())
-            .order_by("id", direction)
-            .limit(ask.limit + 1);
-        if ask.skip > 0 {
-            query.offset(ask.skip);
-        }
-        self.0.select("civic.listing.reports", &query).await
+            .order_by("id", direction);
+        self.0
+            .select_page("civic.listing.reports", &query, ask.limit, ask.skip)
+            .await
     }
 
     /// How many the filter has.
