@@ -85,9 +85,8 @@ statements! {
             location, location_norm, report_count, reporter_count, last_report_at, assignee, priority, priority_at,
             sensitive, public, close_reason, hold_reason, merged_into_id, merged_at, reopened_count, severity_locked,
             category_locked, archived, texts, created_at, acknowledged_at, resolved_at, closed_at, updated_at, version";
-    const ACTIVE = "status IN ('open', 'acknowledged', 'in-progress', 'on-hold')";
-    const MATCHABLE = "status IN ('open', 'acknowledged', 'in-progress', 'on-hold', 'resolved')
-            AND (resolved_at IS NULL OR resolved_at >= $3)";
+    const ACTIVE = "status <> 'closed' AND status <> 'resolved'";
+    const MATCHABLE = "status <> 'closed' AND (resolved_at IS NULL OR resolved_at >= $3)";
 
     /// One issue of the tenant.
     GET(tenant: TenantId, id: IssueId) -> Option<IssueRow>

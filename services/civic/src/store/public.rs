@@ -60,12 +60,12 @@ statements! {
     NEAR(tenant: TenantId, cells: Vec<i64>, shown_until: Timestamp, limit: i64) -> Vec<NearRow>
         = "SELECT id, area_id, category, severity, status, title, anchor, lat, lon, report_count, created_at,
             last_report_at, texts FROM civic_issues WHERE tenant_id = $1 AND grid_cell = ANY($2)
-            AND status IN ('open', 'acknowledged', 'in-progress', 'on-hold') AND public AND created_at <= $3
+            AND status <> 'closed' AND status <> 'resolved' AND public AND created_at <= $3
             ORDER BY last_report_at DESC, id DESC LIMIT $4",
         sqlite "SELECT id, area_id, category, severity, status, title, anchor, lat, lon, report_count, created_at,
             last_report_at, texts FROM civic_issues
             WHERE tenant_id = $1 AND grid_cell IN (SELECT value FROM json_each($2))
-            AND status IN ('open', 'acknowledged', 'in-progress', 'on-hold') AND public AND created_at <= $3
+            AND status <> 'closed' AND status <> 'resolved' AND public AND created_at <= $3
             ORDER BY last_report_at DESC, id DESC LIMIT $4";
 }
 
