@@ -132,6 +132,13 @@ impl Batch {
         self
     }
 
+    /// Adds the steps and hooks of another batch behind those that are here.
+    pub fn append(&mut self, other: Self) -> &mut Self {
+        self.steps.extend(other.steps);
+        self.hooks.append(&other.hooks);
+        self
+    }
+
     /// Runs `hook` once this batch is committed; inside a transaction, once that is. It must be quick and not panic.
     pub fn on_commit(&mut self, hook: impl FnOnce() + Send + 'static) -> &mut Self {
         self.hooks.add(Box::new(hook));

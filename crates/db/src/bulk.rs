@@ -64,13 +64,12 @@ impl Insert {
             OnConflict::Add { .. } => " AS c",
             OnConflict::Fail | OnConflict::Skip => "",
         };
-        let mut text = format!("INSERT INTO {}{name} (", self.table);
-        for (i, (column, _)) in self.columns.iter().enumerate() {
-            let comma = if i == 0 { "" } else { ", " };
-            write!(text, "{comma}{column}").expect("writing to a String cannot fail");
-        }
-        text.push(')');
-        text
+        format!("INSERT INTO {}{name} ({})", self.table, self.names())
+    }
+
+    fn names(&self) -> String {
+        let names: Vec<_> = self.columns.iter().map(|(column, _)| *column).collect();
+        names.join(", ")
     }
 
     fn tail(&self, text: &mut String) {
@@ -118,6 +117,17 @@ impl Insert {
         text.push(')');
         self.tail(&mut text);
         text
+    }
+
+    /// One row with a parameter for each column, whose types are then those of the columns.
+    pub(crate) fn values_text(&self) -> String {
+        let values: Vec<_> = (1..=self.columns.len()).map(|i| format!("${i}")).collect();
+        format!("{} VALUES ({})", self.head(), values.join(","))
+    }
+
+    /// All rows as a stream of the server's own form.
+    pub(crate) fn copy_text(&self) -> String {
+        format!("COPY {} ({}) FROM STDIN BINARY", self.table, self.names())
     }
 
     /// Rows turned into one array for each column.

@@ -110,6 +110,17 @@ impl Db {
         }
     }
 
+    /// How many such transactions a long import may have open at once.
+    ///
+    /// SQLite has one writer. PostgreSQL checks and indexes a row on one core, so that a second transaction uses a
+    /// second one; more would take from everybody else.
+    pub fn bulk_writers(&self) -> usize {
+        match self.0.engine {
+            Engine::Sqlite(_) => 1,
+            Engine::Postgres(_) => 2,
+        }
+    }
+
     /// The database file, on SQLite.
     pub fn file(&self) -> Option<&std::path::Path> {
         match &self.0.engine {

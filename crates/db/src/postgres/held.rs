@@ -18,6 +18,7 @@ pub(crate) struct Held {
     /// Empty only while it is dropped.
     connection: Option<Object>,
     clean: AtomicBool,
+    spoiled: AtomicBool,
 }
 
 impl Held {
@@ -25,6 +26,7 @@ impl Held {
         Self {
             connection: Some(connection),
             clean: AtomicBool::new(false),
+            spoiled: AtomicBool::new(false),
         }
     }
 
@@ -38,6 +40,15 @@ impl Held {
     /// Says that nothing is under way and no transaction is open.
     pub(crate) fn clean(&self) {
         self.clean.store(true, Ordering::Relaxed);
+    }
+
+    /// Says that answers can no longer be told apart: whatever is said later, the connection does not go back.
+    pub(super) fn spoil(&self) {
+        self.spoiled.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_spoiled(&self) -> bool {
+        self.spoiled.load(Ordering::Relaxed)
     }
 }
 
@@ -56,7 +67,7 @@ impl Drop for Held {
         let Some(connection) = self.connection.take() else {
             return;
         };
-        if self.clean.load(Ordering::Relaxed) {
+        if self.clean.load(Ordering::Relaxed) && !self.is_spoiled() {
             return;
         }
         let runtime = tokio::runtime::Handle::try_current();

@@ -1,5 +1,6 @@
 //! PostgreSQL: a few pipelined connections for auto-commit statements, and a checkout pool for everything that must
 //! have a connection to itself.
+mod copy;
 mod encode;
 mod execute;
 mod held;

@@ -8,7 +8,8 @@ use futures::future::BoxFuture;
 use futures::stream::FuturesOrdered;
 use tokio_postgres::Statement;
 
-use super::execute;
+use super::held::Held;
+use super::{copy, execute};
 use crate::batch::{Batch, Outcome, Step};
 use crate::error::Error;
 use crate::statement::Affected;
@@ -40,85 +41,99 @@ enum Kind<'a> {
 }
 
 /// What is prepared of a step.
-struct Ready {
-    name: &'static str,
-    statement: Statement,
-    sets: Vec<Vec<Value>>,
-    returning: bool,
-    expected: Option<u64>,
+enum Ready {
+    Sets {
+        name: &'static str,
+        statement: Statement,
+        sets: Vec<Vec<Value>>,
+        returning: bool,
+        /// Rows that all sets together must change.
+        expected: Option<u64>,
+    },
+    Copy(copy::Plan),
+}
+
+impl Ready {
+    const fn expected(&self) -> Option<u64> {
+        match self {
+            Self::Sets { expected, .. } => *expected,
+            Self::Copy(_) => None,
+        }
+    }
+
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Sets { name, .. } => name,
+            Self::Copy(plan) => plan.name(),
+        }
+    }
 }
 
 /// Runs all steps; on an error nothing of a whole batch stays.
 ///
 /// Where steps expect how many rows they change, the end waits until that is known.
-pub(super) async fn run(
-    client: &Object,
-    batch: Batch,
-    frame: Frame,
-) -> Result<Vec<Outcome>, Error> {
+pub(super) async fn run(client: &Held, batch: Batch, frame: Frame) -> Result<Vec<Outcome>, Error> {
     let mut ready = Vec::with_capacity(batch.steps.len());
     for step in batch.steps {
         ready.push(prepare(client, step).await?);
     }
-    let is_guarded = ready.iter().any(|r| r.expected.is_some());
+    let is_guarded = ready.iter().any(|r| r.expected().is_some());
     let plain = |name, kind| Execution {
         step: usize::MAX,
         name,
         kind,
     };
-    let steps = ready.iter().enumerate().flat_map(|(step, r)| {
-        r.sets.iter().map(move |values| Execution {
-            step,
-            name: r.name,
-            kind: if r.returning {
-                Kind::Returning(&r.statement, values)
-            } else {
-                Kind::Affected(&r.statement, values)
-            },
-        })
-    });
-    let begin = (frame == Frame::Whole).then(|| plain("db.begin", Kind::Begin));
-    // After a step that the server refused it answers COMMIT with an undo.
-    let end = (frame == Frame::Whole && !is_guarded).then(|| plain("db.commit", Kind::End));
-    let executions: Vec<_> = begin.into_iter().chain(steps).chain(end).collect();
-    let mut outcomes = vec![Outcome::default(); ready.len()];
-    let mut failed = None;
     let broken = AtomicBool::new(false);
-    let mut waiting = executions.into_iter();
-    let mut under_way = FuturesOrdered::new();
-    loop {
-        while under_way.len() < DEPTH
-            && let Some(execution) = waiting.next()
-        {
-            under_way.push_back(start(client, execution, &broken));
-        }
-        let Some(result) = under_way.next().await else {
-            break;
-        };
-        match result {
-            Ok((step, outcome)) => {
-                if let Some(sum) = outcomes.get_mut(step) {
-                    sum.affected += outcome.affected;
-                    sum.returned.extend(outcome.returned);
+    let mut line = Line {
+        client,
+        broken: &broken,
+        under_way: FuturesOrdered::new(),
+        outcomes: vec![Outcome::default(); ready.len()],
+        failed: None,
+    };
+    if frame == Frame::Whole {
+        line.push(plain("db.begin", Kind::Begin)).await;
+    }
+    for (step, work) in ready.iter().enumerate() {
+        match work {
+            Ready::Copy(rows) => line.copy(step, rows).await,
+            Ready::Sets {
+                name,
+                statement,
+                sets,
+                returning,
+                ..
+            } => {
+                for values in sets {
+                    let kind = if *returning {
+                        Kind::Returning(statement, values)
+                    } else {
+                        Kind::Affected(statement, values)
+                    };
+                    let name = *name;
+                    line.push(Execution { step, name, kind }).await;
                 }
             }
-            // The first error is the cause; those after it only say that the transaction is over.
-            Err(e) => failed = failed.or(Some(e)),
         }
     }
+    if frame == Frame::Whole && !is_guarded {
+        // After a step that the server refused it answers COMMIT with an undo.
+        line.push(plain("db.commit", Kind::End)).await;
+    }
+    line.drain().await;
     if is_guarded {
-        let mut checks = ready.iter().zip(&outcomes);
-        failed = failed.or_else(|| {
-            checks.find_map(|(r, o)| Error::unless(r.name, r.expected, o.affected).err())
-        });
+        let mut checks = ready.iter().zip(&line.outcomes);
+        let unmet =
+            checks.find_map(|(r, o)| Error::unless(r.name(), r.expected(), o.affected).err());
+        line.failed = line.failed.or(unmet);
         if frame == Frame::Whole {
-            broken.fetch_or(failed.is_some(), Ordering::Relaxed);
+            broken.fetch_or(line.failed.is_some(), Ordering::Relaxed);
             let ended = execute(client, "db.commit", Kind::End, &broken).await;
-            failed = failed.or(ended.err());
+            line.failed = line.failed.or(ended.err());
         }
     }
-    match failed {
-        None => Ok(outcomes),
+    match line.failed {
+        None => Ok(line.outcomes),
         Some(e) => {
             if execute::is_stale(&e) {
                 client.statement_cache.clear();
@@ -128,7 +143,70 @@ pub(super) async fn run(
     }
 }
 
-async fn prepare(client: &Object, step: Step) -> Result<Ready, Error> {
+/// Executions on their way, and what came of those before them.
+struct Line<'a> {
+    client: &'a Held,
+    broken: &'a AtomicBool,
+    under_way: FuturesOrdered<BoxFuture<'a, Result<(usize, Outcome), Error>>>,
+    outcomes: Vec<Outcome>,
+    failed: Option<Error>,
+}
+
+impl<'a> Line<'a> {
+    async fn push(&mut self, execution: Execution<'a>) {
+        while self.under_way.len() >= DEPTH {
+            self.next().await;
+        }
+        self.under_way
+            .push_back(start(self.client, execution, self.broken));
+    }
+
+    /// Nothing travels beside a copy, and none is begun that the server would refuse: the driver then loses step.
+    async fn copy(&mut self, step: usize, rows: &copy::Plan) {
+        self.drain().await;
+        if self.failed.is_some() {
+            return;
+        }
+        let result = rows.run(self.client).await;
+        if result.is_err() {
+            self.broken.store(true, Ordering::Relaxed);
+        }
+        self.note(result.map(|affected| {
+            let returned = Vec::new();
+            (step, Outcome { affected, returned })
+        }));
+    }
+
+    async fn drain(&mut self) {
+        while self.next().await {}
+    }
+
+    /// Waits for the oldest one; `false` when none is under way.
+    async fn next(&mut self) -> bool {
+        let Some(result) = self.under_way.next().await else {
+            return false;
+        };
+        self.note(result);
+        true
+    }
+
+    fn note(&mut self, result: Result<(usize, Outcome), Error>) {
+        match result {
+            Ok((step, outcome)) => {
+                if let Some(sum) = self.outcomes.get_mut(step) {
+                    sum.affected += outcome.affected;
+                    sum.returned.extend(outcome.returned);
+                }
+            }
+            // The first error is the cause; those after it only say that the transaction is over.
+            Err(e) => {
+                self.failed.get_or_insert(e);
+            }
+        }
+    }
+}
+
+async fn prepare(client: &Held, step: Step) -> Result<Ready, Error> {
     let name = step.name();
     let mut expected = None;
     let (text, sets, returning) = match step {
@@ -143,20 +221,23 @@ async fn prepare(client: &Object, step: Step) -> Result<Ready, Error> {
         Step::Insert(insert) if insert.rows.is_empty() => {
             (insert.postgres_text(), Vec::new(), true)
         }
-        Step::Insert(insert) => {
-            let returning = insert.returning.is_some();
-            (
-                insert.postgres_text(),
-                vec![insert.into_arrays()],
-                returning,
-            )
-        }
+        Step::Insert(insert) => match copy::plan(client, insert).await? {
+            Ok(plan) => return Ok(Ready::Copy(plan)),
+            Err(insert) => {
+                let returning = insert.returning.is_some();
+                (
+                    insert.postgres_text(),
+                    vec![insert.into_arrays()],
+                    returning,
+                )
+            }
+        },
     };
     let statement = client
         .prepare_cached(&text)
         .await
         .map_err(|e| execute::error(name, e))?;
-    Ok(Ready {
+    Ok(Ready::Sets {
         name,
         statement,
         sets,

@@ -142,6 +142,10 @@ impl PostgresTransaction {
     }
 
     pub(crate) async fn rollback(&self) -> Result<(), Error> {
+        if self.0.is_spoiled() {
+            // Closing it does the same.
+            return Ok(());
+        }
         plain(&self.0, "db.rollback", "ROLLBACK").await?;
         self.0.clean();
         Ok(())

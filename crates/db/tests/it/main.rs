@@ -9,6 +9,7 @@
 #[macro_use]
 mod harness;
 
+mod bulk;
 mod concurrency;
 mod constraints;
 mod deadlines;

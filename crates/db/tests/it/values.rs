@@ -121,9 +121,12 @@ on_both! {
 
     async fn every_kind_survives_a_bulk_insert(db: TestDb) {
         let session = db.session();
-        let things = vec![full(1), empty(2), old(3)];
-        assert_eq!(session.insert_many(things.clone(), OnConflict::Fail).await.unwrap(), 3);
-        for thing in things {
+        let few = vec![full(1), empty(2), old(3)];
+        assert_eq!(session.insert_many(few.clone(), OnConflict::Fail).await.unwrap(), 3);
+        // PostgreSQL takes many in another form.
+        let many: Vec<_> = (0..100).flat_map(|n| [full(3 * n + 4), empty(3 * n + 5), old(3 * n + 6)]).collect();
+        assert_eq!(session.insert_many(many.clone(), OnConflict::Fail).await.unwrap(), 300);
+        for thing in few.into_iter().chain(many) {
             assert_eq!(session.run(&GET, (thing.id,)).await.unwrap(), thing);
         }
     }
