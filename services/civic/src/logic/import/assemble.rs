@@ -15,7 +15,7 @@ use crate::store::report::Reports;
 use crate::store::rollup;
 
 /// Chunks that may be on their way between the look for known ids and the commit.
-const IN_FLIGHT: usize = 3;
+const IN_FLIGHT: usize = 4;
 
 /// What a chunk adds to the counts of its import.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,7 +45,10 @@ impl Tally {
 #[derive(Debug)]
 pub(super) struct Assembled {
     pub(super) chunk: Arc<Chunk>,
-    pub(super) batch: Batch,
+    /// Its own rows, which other chunks do not touch.
+    pub(super) rows: Batch,
+    /// Its share of the figures, which other chunks add to as well.
+    pub(super) figures: Batch,
     pub(super) tally: Tally,
 }
 
@@ -148,15 +151,16 @@ impl Assembler {
         let (import, tenant) = (self.import, self.session.tenant());
         let build = move || {
             let tally = tally(&chunk, &new);
-            let mut batch = Batch::new();
+            let (mut rows, mut figures) = (Batch::new(), Batch::new());
             if let Some(id) = import {
                 let keys = reports.into_iter().zip(issues);
-                fill(&mut batch, &chunk, &new, keys, id);
-                rollup::add(&mut batch, tenant, &deltas(&chunk, &new, &setup));
+                fill(&mut rows, &chunk, &new, keys, id);
+                rollup::add(&mut figures, tenant, &deltas(&chunk, &new, &setup));
             }
             Assembled {
                 chunk,
-                batch,
+                rows,
+                figures,
                 tally,
             }
         };

@@ -13,6 +13,7 @@ mod run;
 mod setup;
 #[cfg(test)]
 mod tests;
+mod write;
 
 pub use error::ImportError;
 pub(crate) use options::StoredOptions;

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use brisk_core::Clock;
-use brisk_db::{Constraint, Db, Json, Session};
+use brisk_db::{Db, Session};
 use brisk_jobs::Queue;
-use tokio::sync::mpsc;
+use futures::StreamExt as _;
+use futures::stream::FuturesOrdered;
+use tokio::sync::{mpsc, watch};
 
 use super::assemble::{Assembled, Assembler, Tally};
 use super::error::ImportError;
@@ -15,23 +17,21 @@ use super::options::{ImportOptions, ImportReport, ImportStatus, Mode, Progress, 
 use super::read::{Broken, Chunk, Job};
 use super::refusals::Refusals;
 use super::setup::ImportSetup;
+use super::write::{Turn, Writer};
 use crate::ids::IdBlocks;
 use crate::import::Preset;
-use crate::logic::changes::score_job;
-use crate::store::import::{ImportPlace, ImportRow, Imports, MOVE_ON};
+use crate::store::import::{ImportRow, Imports};
 
 /// Refused rows that a report shows at most.
 const ERRORS_SHOWN: usize = 10_000;
-/// How often a chunk is written again when somebody else brings in the same ids at the same time.
-const ATTEMPTS: u32 = 5;
 
 /// Brings files into the database.
 #[derive(Clone, Debug)]
 pub struct Importer {
-    clock: Clock,
+    pub(super) clock: Clock,
     reports: IdBlocks,
     issues: IdBlocks,
-    queue: Queue,
+    pub(super) queue: Queue,
 }
 
 /// An import that can be moved on.
@@ -213,44 +213,57 @@ impl Run<'_> {
             }
             Ok::<(), ImportError>(())
         };
+        let (session, importer) = (self.session, self.importer);
+        let writers = session.db().bulk_writers();
         let write = async {
-            while let Some(item) = waiting.recv().await {
-                let end = match item {
-                    Ok(ready) => self.write(ready, &again, &progress).await?,
-                    Err(Broken::File(e)) => Some(End::Failed(format!("{}: {e}", e.code()))),
-                    Err(Broken::Refused(refusals)) => Some(End::Failed(format!(
-                        "civic.import_too_many_errors: {} of {} rows were refused",
-                        refusals.failed, refusals.read
-                    ))),
-                    Err(Broken::Areas(e)) => return Err(ImportError::Database("make areas", e)),
+            let mut under_way = FuturesOrdered::new();
+            let mut last = watch::channel(Some(self.tally)).1;
+            let mut end = None;
+            loop {
+                let item = tokio::select! {
+                    Some(written) = under_way.next() => {
+                        let Some(sum) = written? else {
+                            // The others end when nobody takes their chunks.
+                            waiting.close();
+                            return Ok(End::Cancelled);
+                        };
+                        self.settle(sum, &progress);
+                        continue;
+                    }
+                    item = waiting.recv(), if end.is_none() && under_way.len() < writers => item,
+                    else => {
+                        waiting.close();
+                        return end.unwrap_or(Ok(End::Whole));
+                    }
                 };
-                if let Some(end) = end {
-                    // The others end when nobody takes their chunks.
-                    waiting.close();
-                    return Ok(end);
+                match (item, self.id) {
+                    (Some(Ok(ready)), Some(id)) => {
+                        let (turn, next) = Turn::behind(last);
+                        last = next;
+                        let writer = Writer {
+                            importer,
+                            session,
+                            id,
+                            again: &again,
+                        };
+                        under_way.push_back(writer.write(ready, turn));
+                    }
+                    (Some(Ok(ready)), None) => {
+                        let sum = self.pretend(&ready);
+                        self.settle(sum, &progress);
+                    }
+                    (Some(Err(broken)), _) => end = Some(broken_off(broken)),
+                    (None, _) => end = Some(Ok(End::Whole)),
                 }
             }
-            Ok(End::Whole)
         };
         let (end, ()) = futures::try_join!(write, assemble)?;
         Ok(end)
     }
 
-    /// Writes one chunk; `Some` when it was the last one for another reason than the end of the file.
-    async fn write(
-        &mut self,
-        assembled: Assembled,
-        again: &Assembler,
-        progress: &impl Fn(Progress),
-    ) -> Result<Option<End>, ImportError> {
-        let settled = match self.id {
-            Some(id) => match self.commit(id, assembled, again).await? {
-                Some(settled) => settled,
-                None => return Ok(Some(End::Cancelled)),
-            },
-            None => self.pretend(&assembled),
-        };
-        self.tally.add(&settled);
+    /// Counts a chunk that is in.
+    fn settle(&mut self, sum: Tally, progress: &impl Fn(Progress)) {
+        self.tally = sum;
         progress(Progress {
             id: self.id,
             bytes: self.bytes.load(Ordering::Relaxed),
@@ -259,77 +272,6 @@ impl Run<'_> {
             skipped: self.tally.skipped,
             failed: self.tally.failed,
         });
-        Ok(None)
-    }
-
-    /// Commits a chunk with the step that moves its import on; `None` when the import was cancelled.
-    async fn commit(
-        &self,
-        id: i64,
-        mut assembled: Assembled,
-        again: &Assembler,
-    ) -> Result<Option<Tally>, ImportError> {
-        let mut attempt = 1;
-        loop {
-            let Assembled {
-                chunk,
-                mut batch,
-                tally,
-            } = assembled;
-            let mut sum = self.tally;
-            sum.add(&tally);
-            let step = (
-                self.session.tenant(),
-                id,
-                signed(self.tally.read),
-                signed(sum.read),
-                signed(sum.created),
-                signed(sum.skipped),
-                signed(sum.failed),
-                Json(ImportPlace {
-                    at: chunk.checkpoint,
-                    refusals: chunk.refusals,
-                    sla_compared: sum.sla_compared,
-                    sla_agree: sum.sla_agree,
-                    areas_unknown: sum.areas_unknown,
-                }),
-                self.importer.clock.now(),
-            );
-            if tally.created > 0 {
-                let (tenant, now) = (self.session.tenant(), self.importer.clock.now());
-                let job = score_job(tenant, now).map_err(ImportError::ScoreJob)?;
-                self.importer.queue.add(&mut batch, vec![job]);
-            }
-            batch.run(&MOVE_ON, step);
-            match self.session.batch(batch).await {
-                Ok(_) => return Ok(Some(tally)),
-                Err(brisk_db::Error::Constraint {
-                    statement,
-                    constraint: Constraint::NotNull,
-                    ..
-                }) if statement == MOVE_ON.name() => {
-                    let row = Imports(self.session).get(id).await;
-                    let row = row.map_err(|e| ImportError::Database("look at the import", e))?;
-                    return match row {
-                        Some(row) if row.status == ImportStatus::Running => {
-                            Err(ImportError::Busy(id))
-                        }
-                        Some(_) => Ok(None),
-                        None => Err(ImportError::NotFound(id)),
-                    };
-                }
-                Err(e)
-                    if attempt < ATTEMPTS
-                        && (e.unique_rule().is_some()
-                            || matches!(e, brisk_db::Error::Serialization { .. })) =>
-                {
-                    tracing::debug!(import = id, attempt, error = %e, "a chunk is written again");
-                    attempt += 1;
-                    assembled = again.again(chunk).await?;
-                }
-                Err(e) => return Err(ImportError::Database("write a chunk", e)),
-            }
-        }
     }
 
     fn pretend(&mut self, assembled: &Assembled) -> Tally {
@@ -340,7 +282,9 @@ impl Run<'_> {
             code: error.code.to_owned(),
             message: error.message.clone(),
         }));
-        assembled.tally
+        let mut sum = self.tally;
+        sum.add(&assembled.tally);
+        sum
     }
 
     async fn report(self, end: End) -> Result<ImportReport, ImportError> {
@@ -414,6 +358,18 @@ async fn stopped(session: &Session, id: i64) -> Result<ImportRow, ImportError> {
     Ok(row)
 }
 
+/// The end that a reader which broke off leads to.
+fn broken_off(broken: Broken) -> Result<End, ImportError> {
+    match broken {
+        Broken::File(e) => Ok(End::Failed(format!("{}: {e}", e.code()))),
+        Broken::Refused(refusals) => Ok(End::Failed(format!(
+            "civic.import_too_many_errors: {} of {} rows were refused",
+            refusals.failed, refusals.read
+        ))),
+        Broken::Areas(e) => Err(ImportError::Database("make areas", e)),
+    }
+}
+
 fn over(row: &ImportRow) -> ImportError {
     ImportError::Over {
         id: row.id,
@@ -432,8 +388,4 @@ fn so_far(row: &ImportRow) -> Tally {
         sla_agree: place.map_or(0, |place| place.sla_agree),
         areas_unknown: place.map_or(0, |place| place.areas_unknown),
     }
-}
-
-fn signed(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
 }

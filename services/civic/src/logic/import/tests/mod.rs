@@ -1,5 +1,6 @@
 //! The importer on both engines.
 mod accounting;
+mod ahead;
 mod figures;
 mod place;
 mod resume;
