@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use brisk_db::{Affected, One, statements};
+use brisk_db::{Affected, Batch, One, Session, statements};
 use brisk_jobs::{Error, Handler, Job, JobContext, JobOutcome, Worker};
 use tokio_util::sync::CancellationToken;
 
@@ -41,8 +41,15 @@ async fn two_nodes_do_five_thousand_jobs_once_each() {
     .await;
 }
 
-/// Writes its effects in one transaction with the end of its jobs; the first time the lease is stolen before that.
-struct Effects(Seen);
+/// How effects go out together with the end of their jobs.
+#[derive(Clone, Copy)]
+enum Way {
+    Transaction,
+    Batch,
+}
+
+/// Writes its effects together with the end of its jobs; the first time the lease is stolen before that.
+struct Effects(Seen, Way);
 
 impl Handler for Effects {
     async fn handle(&self, ctx: JobContext, jobs: Vec<Job>) -> Vec<JobOutcome> {
@@ -52,19 +59,36 @@ impl Handler for Effects {
             ctx.session().run(&STEAL, ()).await.unwrap();
         }
         let ids: Vec<_> = jobs.iter().map(|job| job.id).collect();
-        let result = ctx
-            .session()
-            .transaction(async |session| {
-                for job in &jobs {
-                    session.run(&EFFECT, (job.payload()?,)).await?;
+        let lost = match self.1 {
+            Way::Transaction => {
+                let work = async |session: Session| {
+                    for job in &jobs {
+                        session.run(&EFFECT, (job.payload()?,)).await?;
+                    }
+                    ctx.complete(&session, &ids).await
+                };
+                match ctx.session().transaction(work).await {
+                    Ok(()) => false,
+                    Err(Error::LeaseLost { .. }) => true,
+                    Err(e) => panic!("{e}"),
                 }
-                ctx.complete(&session, &ids).await
-            })
-            .await;
-        assert_eq!(matches!(result, Err(Error::LeaseLost { .. })), first);
-        let outcome = match result {
-            Ok(()) => JobOutcome::Done,
-            Err(e) => JobOutcome::retry(e),
+            }
+            Way::Batch => {
+                let mut batch = Batch::new();
+                batch.run_each(&EFFECT, jobs.iter().map(|job| (job.payload().unwrap(),)));
+                ctx.complete_in(&mut batch, &ids);
+                match ctx.session().batch(batch).await {
+                    Ok(_) => false,
+                    Err(brisk_db::Error::Stale { .. }) => true,
+                    Err(e) => panic!("{e}"),
+                }
+            }
+        };
+        assert_eq!(lost, first);
+        let outcome = if lost {
+            JobOutcome::retry("the lease is lost")
+        } else {
+            JobOutcome::Done
         };
         vec![outcome; jobs.len()]
     }
@@ -72,13 +96,22 @@ impl Handler for Effects {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn effects_in_the_handlers_transaction_happen_exactly_once() {
+    effects_happen_once(Way::Transaction).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn effects_in_the_handlers_batch_happen_exactly_once() {
+    effects_happen_once(Way::Batch).await;
+}
+
+async fn effects_happen_once(way: Way) {
     on_both(async |world| {
         let node = world.node().await;
         node.session.run(&MAKE, ()).await.unwrap();
         assert_eq!(node.db.verify(STATEMENTS).await.unwrap(), []);
         node.enqueue((0..10).map(|n| job("effects", n))).await;
         let seen = Seen::default();
-        let worker = Worker::new("effects", Effects(seen.clone()))
+        let worker = Worker::new("effects", Effects(seen.clone(), way))
             .batch(10)
             .lease(Duration::from_millis(300));
         let running = node.jobs().worker(worker).start(&CancellationToken::new());
