@@ -19,6 +19,10 @@ use clap::{ArgMatches, FromArgMatches as _};
 
 use crate::cli::{Cli, Command, ConfigCommand, KeyCommand, TenantCommand};
 
+/// Answers are made of many short texts; this one gives and takes them back faster than the system's, for SQLite too.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Where settings are read from when no file is named.
 const SETTINGS_FILE: &str = "brisk.toml";
 
