@@ -44,6 +44,8 @@ pub struct StatementUse {
     pub calls: u64,
     /// Rows returned, or changed.
     pub rows: u64,
+    /// Keyed loads that those calls answered, where they were shared.
+    pub loads: u64,
     /// Time waited for it, all calls together.
     pub time: Duration,
 }
@@ -55,6 +57,8 @@ pub struct Summary {
     pub statements: u64,
     /// Rows returned or changed.
     pub rows: u64,
+    /// Keyed loads; many of them share a statement.
+    pub loads: u64,
     /// Cache answers that were there.
     pub cache_hits: u64,
     /// Cache answers that were not.
@@ -77,6 +81,7 @@ impl Summary {
 pub struct Ledger {
     statements: AtomicU64,
     rows: AtomicU64,
+    loads: AtomicU64,
     cache_hits: AtomicU64,
     cache_misses: AtomicU64,
     model_calls: AtomicU64,
@@ -88,27 +93,47 @@ pub struct Ledger {
 impl Ledger {
     /// Notes one statement: its declared name, the rows that it returned or changed, and the time waited for it.
     pub fn statement(&self, name: &'static str, rows: u64, time: Duration) {
-        self.statements.fetch_add(1, Ordering::Relaxed);
-        self.rows.fetch_add(rows, Ordering::Relaxed);
-        self.time(Layer::Db, time);
+        self.add(&StatementUse {
+            name,
+            calls: 1,
+            rows,
+            loads: 0,
+            time,
+        });
+    }
+
+    /// Notes one keyed load, answered by a statement that it shared with others.
+    ///
+    /// `waited` is given for one load of each statement: it counts the statement with the time waited for it.
+    pub fn load(&self, name: &'static str, rows: u64, waited: Option<Duration>) {
+        self.add(&StatementUse {
+            name,
+            calls: waited.is_some().into(),
+            rows,
+            loads: 1,
+            time: waited.unwrap_or_default(),
+        });
+    }
+
+    fn add(&self, new: &StatementUse) {
+        self.statements.fetch_add(new.calls, Ordering::Relaxed);
+        self.rows.fetch_add(new.rows, Ordering::Relaxed);
+        self.loads.fetch_add(new.loads, Ordering::Relaxed);
+        self.time(Layer::Db, new.time);
         let mut uses = self
             .by_name
             .lock()
             .expect("no holder of the ledger's lock can panic");
         if let Some(found) = uses
             .iter_mut()
-            .find(|u| std::ptr::eq(u.name, name) || u.name == name)
+            .find(|u| std::ptr::eq(u.name, new.name) || u.name == new.name)
         {
-            found.calls += 1;
-            found.rows += rows;
-            found.time += time;
+            found.calls += new.calls;
+            found.rows += new.rows;
+            found.loads += new.loads;
+            found.time += new.time;
         } else {
-            uses.push(StatementUse {
-                name,
-                calls: 1,
-                rows,
-                time,
-            });
+            uses.push(new.clone());
         }
     }
 
@@ -139,6 +164,7 @@ impl Ledger {
         Summary {
             statements: self.statements.load(Ordering::Relaxed),
             rows: self.rows.load(Ordering::Relaxed),
+            loads: self.loads.load(Ordering::Relaxed),
             cache_hits: self.cache_hits.load(Ordering::Relaxed),
             cache_misses: self.cache_misses.load(Ordering::Relaxed),
             model_calls: self.model_calls.load(Ordering::Relaxed),
@@ -175,5 +201,18 @@ mod tests {
             sum.layers().next(),
             Some((Layer::Db, Duration::from_millis(10)))
         );
+    }
+
+    #[test]
+    fn loads_that_share_a_statement_count_it_once() {
+        let ledger = Ledger::default();
+        ledger.load("catalog.book", 1, Some(Duration::from_millis(2)));
+        ledger.load("catalog.book", 0, None);
+        ledger.load("catalog.book", 1, None);
+        let sum = ledger.summary();
+        assert_eq!((sum.statements, sum.loads, sum.rows), (1, 3, 2));
+        let uses = ledger.statements();
+        assert_eq!((uses[0].calls, uses[0].loads), (1, 3));
+        assert_eq!(uses[0].time, Duration::from_millis(2));
     }
 }
