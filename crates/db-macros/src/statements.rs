@@ -9,6 +9,7 @@ use syn::{
     token,
 };
 
+use crate::load::{self, Load};
 use crate::sql;
 
 mod keyword {
@@ -20,7 +21,12 @@ struct Statements {
     prefix: LitStr,
     /// Pieces of text that several statements share.
     pieces: Vec<(String, String)>,
-    list: Vec<Statement>,
+    list: Vec<Item>,
+}
+
+enum Item {
+    Statement(Box<Statement>),
+    Load(Box<Load>),
 }
 
 struct Statement {
@@ -55,7 +61,11 @@ impl Parse for Statements {
         }
         let mut list = Vec::new();
         while !input.is_empty() {
-            list.push(input.parse()?);
+            list.push(if load::is_next(input) {
+                Item::Load(Box::new(input.parse()?))
+            } else {
+                Item::Statement(Box::new(input.parse()?))
+            });
         }
         Ok(Self {
             prefix,
@@ -134,7 +144,15 @@ pub(crate) fn expand(input: TokenStream) -> syn::Result<TokenStream> {
     };
     let mut items = TokenStream::new();
     let mut names = Vec::new();
-    for mut statement in list {
+    for item in list {
+        let mut statement = match item {
+            Item::Statement(statement) => *statement,
+            Item::Load(load) => {
+                items.extend(load.expand(&prefix.value(), &fill)?);
+                names.push(load.name);
+                continue;
+            }
+        };
         statement.postgres = fill(&statement.postgres);
         statement.sqlite = statement.sqlite.as_ref().map(fill);
         let sqlite = match &statement.sqlite {

@@ -60,6 +60,27 @@ impl Default for PostgresConfig {
     }
 }
 
+/// How keyed loads share statements.
+#[derive(Clone, Copy, Debug)]
+pub struct LoadConfig {
+    /// Keys of one statement at most. Default 512.
+    pub batch_max: usize,
+    /// Statements under way for one load and tenant; meanwhile callers gather for the next. Default 4.
+    pub under_way: usize,
+    /// Loads that may wait, in all together; more are refused. Default 16,384.
+    pub queue: usize,
+}
+
+impl Default for LoadConfig {
+    fn default() -> Self {
+        Self {
+            batch_max: 512,
+            under_way: 4,
+            queue: 16_384,
+        }
+    }
+}
+
 /// How the database is opened.
 #[derive(Clone, Debug)]
 pub struct DbConfig {
@@ -69,6 +90,8 @@ pub struct DbConfig {
     pub slow_threshold: Duration,
     /// What a transaction may take before it is undone. Default 30 s.
     pub transaction_hold: Duration,
+    /// Keyed loads.
+    pub load: LoadConfig,
     /// SQLite only.
     pub sqlite: SqliteConfig,
     /// PostgreSQL only.
@@ -82,6 +105,7 @@ impl DbConfig {
             url: url.into(),
             slow_threshold: Duration::from_millis(100),
             transaction_hold: Duration::from_secs(30),
+            load: LoadConfig::default(),
             sqlite: SqliteConfig::default(),
             postgres: PostgresConfig::default(),
         }

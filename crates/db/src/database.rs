@@ -9,6 +9,7 @@ use brisk_telemetry::PerfStats;
 
 use crate::config::DbConfig;
 use crate::error::Error;
+use crate::load::{Loads, SharedLoads};
 use crate::postgres::Postgres;
 use crate::session::Session;
 use crate::sqlite::{GroupCommits, Sqlite};
@@ -24,6 +25,7 @@ struct Inner {
     slow_threshold: Duration,
     transaction_hold: Duration,
     perf: OnceLock<Arc<PerfStats>>,
+    loads: Loads,
 }
 
 #[derive(Debug)]
@@ -82,6 +84,7 @@ impl Db {
             slow_threshold: config.slow_threshold,
             transaction_hold: config.transaction_hold,
             perf: OnceLock::new(),
+            loads: Loads::new(config.load),
         })))
     }
 
@@ -137,6 +140,11 @@ impl Db {
         }
     }
 
+    /// How well keyed loads share statements.
+    pub fn shared_loads(&self) -> SharedLoads {
+        self.0.loads.shared()
+    }
+
     /// Finishes the writes that wait and closes all connections.
     pub async fn close(&self) {
         match &self.0.engine {
@@ -147,6 +155,10 @@ impl Db {
 
     pub(crate) fn engine(&self) -> &Engine {
         &self.0.engine
+    }
+
+    pub(crate) fn loads(&self) -> &Loads {
+        &self.0.loads
     }
 
     pub(crate) fn transaction_hold(&self) -> Duration {

@@ -33,6 +33,11 @@ impl Db {
     /// Notes one statement that ended.
     pub(crate) fn observe(&self, scope: &Scope, ended: &Ended<'_>) {
         scope.ledger().statement(ended.name, ended.rows, ended.time);
+        self.meter(ended);
+    }
+
+    /// The same for a statement that several requests share: their ledgers are kept by themselves.
+    pub(crate) fn meter(&self, ended: &Ended<'_>) {
         let ok = ended.failure.is_none();
         if let Some(perf) = self.perf().get() {
             let meter = perf.statement(ended.name, self.system().as_str(), ended.operation);

@@ -372,7 +372,7 @@ impl Session {
         }
     }
 
-    async fn send<S: Shape>(&self, call: Call) -> Result<S::Out, Error> {
+    pub(crate) async fn send<S: Shape>(&self, call: Call) -> Result<S::Out, Error> {
         let name = call.name;
         let kinds = call.kinds;
         let operation = Operation::of(call.postgres_text());
@@ -438,7 +438,7 @@ impl Drop for Ending<'_> {
 
 /// Puts an engine's work on the heap. It is the same kilobytes in every store method, use case and handler above; one
 /// allocation for each statement is cheaper than moving them.
-fn boxed<'a, T>(work: impl Future<Output = T> + Send + 'a) -> BoxFuture<'a, T> {
+pub(crate) fn boxed<'a, T>(work: impl Future<Output = T> + Send + 'a) -> BoxFuture<'a, T> {
     Box::pin(work)
 }
 
