@@ -21,10 +21,18 @@ pub(crate) async fn caught_in<T>(
     statement: &'static str,
     work: impl Future<Output = Result<T, Error>> + Send,
 ) -> Result<T, Error> {
+    caught_as(statement, work).await
+}
+
+/// The same with somebody else's error.
+pub(crate) async fn caught_as<T, E: From<Error>>(
+    statement: &'static str,
+    work: impl Future<Output = Result<T, E>> + Send,
+) -> Result<T, E> {
     AssertUnwindSafe(work)
         .catch_unwind()
         .await
-        .unwrap_or_else(|panic| Err(error(statement, &*panic)))
+        .unwrap_or_else(|panic| Err(error(statement, &*panic).into()))
 }
 
 fn error(statement: &'static str, panic: &(dyn Any + Send)) -> Error {

@@ -22,6 +22,7 @@ mod panics;
 mod parity;
 mod pools;
 mod relations;
+mod together;
 mod transactions;
 mod values;
 mod verify;
