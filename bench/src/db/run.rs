@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use brisk_db::{Db, DbConfig};
 
 use super::kit::Kit;
+use super::loaded;
 use super::pipelined::Pipelined;
+use super::related;
 use super::sqlx::Sqlx;
 use super::table::{Ask, CREATE, Store, StoreCaller};
 use crate::Options;
@@ -18,7 +20,20 @@ use crate::rounds::Size;
 
 const CALLERS: [usize; 2] = [32, 512];
 
+/// What `--part` may name.
+const PARTS: [&str; 3] = ["statements", "loader", "together"];
+
 pub(crate) async fn run(options: &Options) -> Result<()> {
+    if let Some(unknown) = options
+        .part
+        .iter()
+        .find(|part| !PARTS.contains(&part.as_str()))
+    {
+        bail!(
+            "there is no part `{unknown}`; there are {}",
+            PARTS.join(", ")
+        );
+    }
     let size = Size::of(options);
     let places = Places::new()?;
     let mut report = Report::begin("db", size, Machine::look(places.folder())?);
@@ -30,14 +45,40 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     let kit = Arc::new(Kit(db.clone()));
     let hand = Arc::new(Pipelined::connect(&url).await?);
     let pool = Arc::new(Sqlx::connect(&url).await?);
+    let wanted = |part: &str| options.part.is_empty() || options.part.iter().any(|p| p == part);
+    if wanted("statements") {
+        statements(&mut report, &kit, &hand, &pool, size).await?;
+    }
+    place.run(related::CREATE)?;
+    if wanted("loader") {
+        Report::part("PostgreSQL: keyed loads");
+        loaded::at_the_database(&mut report, &db, &hand, &pool, size).await?;
+        loaded::through_http(&mut report, &url, size).await?;
+        related::parents(&mut report, &db, &url, size).await?;
+    }
+    if wanted("together") {
+        Report::part("PostgreSQL: independent reads over a slow wire");
+        related::slow_wire(&mut report, &url, size).await?;
+    }
+    db.close().await;
+    report.end(options.json.as_deref())
+}
+
+async fn statements(
+    report: &mut Report,
+    kit: &Arc<Kit>,
+    hand: &Arc<Pipelined>,
+    pool: &Arc<Sqlx>,
+    size: Size,
+) -> Result<()> {
     Report::part("PostgreSQL: statements at the database");
     for ask in Ask::ALL {
         for callers in CALLERS {
             let (mut a, mut b, mut c) = (Vec::new(), Vec::new(), Vec::new());
             for round in 0..=size.rounds() {
-                let ours = rate(&kit, ask, callers, round, size).await?;
-                let theirs = rate(&hand, ask, callers, round, size).await?;
-                let pooled = rate(&pool, ask, callers, round, size).await?;
+                let ours = rate(kit, ask, callers, round, size).await?;
+                let theirs = rate(hand, ask, callers, round, size).await?;
+                let pooled = rate(pool, ask, callers, round, size).await?;
                 // The first round only warms up.
                 if round > 0 {
                     a.push(ours);
@@ -62,8 +103,7 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
             });
         }
     }
-    db.close().await;
-    report.end(options.json.as_deref())
+    Ok(())
 }
 
 async fn rate<S: Store>(

@@ -9,12 +9,16 @@ use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 
 use super::{pipelined, sqlx};
+use crate::db;
 
 /// The rivals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Name {
     Pipelined,
     Sqlx,
+    ItemsKit,
+    ItemsSqlx,
+    ItemsBare,
 }
 
 impl Name {
@@ -22,6 +26,9 @@ impl Name {
         match self {
             Self::Pipelined => "pipelined",
             Self::Sqlx => "sqlx",
+            Self::ItemsKit => "items-kit",
+            Self::ItemsSqlx => "items-sqlx",
+            Self::ItemsBare => "items-bare",
         }
     }
 }
@@ -31,6 +38,9 @@ pub(crate) async fn serve(name: Name, url: &str) -> Result<()> {
     let router = match name {
         Name::Pipelined => pipelined::router(url).await?,
         Name::Sqlx => sqlx::router(url).await?,
+        Name::ItemsKit => db::items_kit(url).await?,
+        Name::ItemsSqlx => db::items_sqlx(url).await?,
+        Name::ItemsBare => db::bare(),
     };
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("{}", listener.local_addr()?);
