@@ -89,8 +89,7 @@ statements! {
     const MATCHABLE = "status <> 'closed' AND (resolved_at IS NULL OR resolved_at >= $3)";
 
     /// One issue of the tenant.
-    GET(tenant: TenantId, id: IssueId) -> Option<IssueRow>
-        = "SELECT {COLUMNS} FROM civic_issues WHERE tenant_id = $1 AND id = $2";
+    load GET(id: IssueId) -> Option<IssueRow> in "civic_issues";
 
     /// Issues of the tenant by their ids.
     LIST_BY_IDS(tenant: TenantId, ids: Vec<i64>) -> Vec<IssueRow>
@@ -141,7 +140,7 @@ pub(crate) struct Issues<'a>(pub(crate) &'a Session);
 
 impl Issues<'_> {
     pub(crate) async fn get(&self, id: IssueId) -> Result<Option<IssueRow>, brisk_db::Error> {
-        self.0.run(&GET, (self.0.tenant(), id)).await
+        self.0.load(&GET, id).await
     }
 
     pub(crate) async fn list_by_ids(

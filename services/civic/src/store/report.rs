@@ -158,8 +158,7 @@ statements! {
             anchor, sensitive, public, submitted_at";
 
     /// One report of the tenant.
-    GET(tenant: TenantId, id: ReportId) -> Option<ReportListRow>
-        = "SELECT {LIST_COLUMNS} FROM civic_reports WHERE tenant_id = $1 AND id = $2";
+    load GET(id: ReportId) -> Option<ReportListRow> in "civic_reports";
 
     /// The newest reports of an issue.
     PAGE_OF_ISSUE(tenant: TenantId, issue: IssueId, limit: i64) -> Vec<ReportListRow>
@@ -247,7 +246,7 @@ pub(crate) struct Reports<'a>(pub(crate) &'a Session);
 
 impl Reports<'_> {
     pub(crate) async fn get(&self, id: ReportId) -> Result<Option<ReportListRow>, brisk_db::Error> {
-        self.0.run(&GET, (self.0.tenant(), id)).await
+        self.0.load(&GET, id).await
     }
 
     /// The newest `limit` reports of an issue, or those after `(submitted_at, id)`.

@@ -116,8 +116,7 @@ statements! {
             ack_breached_at, breached_at, excluded, state, calculated_at";
 
     /// The clock of one issue.
-    GET(tenant: TenantId, issue: IssueId) -> Option<SlaRow>
-        = "SELECT {COLUMNS} FROM civic_sla_metrics WHERE tenant_id = $1 AND issue_id = $2";
+    load GET(issue_id: IssueId) -> Option<SlaRow> in "civic_sla_metrics";
 
     /// The clocks of issues.
     LIST_BY_ISSUES(tenant: TenantId, issues: Vec<i64>) -> Vec<SlaRow>
@@ -166,7 +165,7 @@ pub(crate) struct Slas<'a>(pub(crate) &'a Session);
 
 impl Slas<'_> {
     pub(crate) async fn get(&self, issue: IssueId) -> Result<Option<SlaRow>, brisk_db::Error> {
-        self.0.run(&GET, (self.0.tenant(), issue)).await
+        self.0.load(&GET, issue).await
     }
 
     pub(crate) async fn list_by_issues(
