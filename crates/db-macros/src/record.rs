@@ -26,6 +26,7 @@ pub(crate) fn expand(input: TokenStream) -> syn::Result<TokenStream> {
     let table =
         table.ok_or_else(|| Error::new_spanned(name, "needs #[record(table = \"...\")]"))?;
     let statement = format!("{}.insert_many", table.value());
+    let update = format!("{}.update_many", table.value());
     let idents: Vec<_> = fields.iter().map(|f| &f.ident).collect();
     let types: Vec<_> = fields.iter().map(|f| &f.ty).collect();
     let columns = fields
@@ -46,6 +47,7 @@ pub(crate) fn expand(input: TokenStream) -> syn::Result<TokenStream> {
         impl ::brisk_db::Record for #name {
             const TABLE: &'static str = #table;
             const STATEMENT: &'static str = #statement;
+            const UPDATE: &'static str = #update;
             const COLUMNS: &'static [(&'static str, ::brisk_db::Kind)] =
                 &[#((#columns, <#types as ::brisk_db::Column>::KIND)),*];
         }

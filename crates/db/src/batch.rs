@@ -5,6 +5,7 @@ use brisk_telemetry::Operation;
 use crate::bulk::{Insert, OnConflict, Record};
 use crate::hooks::Hooks;
 use crate::statement::{Affected, Params, Statement, Text};
+use crate::update::Update;
 use crate::value::Value;
 
 /// Writes that are decided beforehand and need no answer in between.
@@ -26,6 +27,7 @@ pub(crate) enum Step {
         expected: Option<u64>,
     },
     Insert(Insert),
+    Update(Update),
 }
 
 impl Step {
@@ -33,6 +35,7 @@ impl Step {
         match self {
             Self::Each { text, .. } => text.name,
             Self::Insert(insert) => insert.statement,
+            Self::Update(update) => update.statement,
         }
     }
 }
@@ -42,6 +45,7 @@ impl Step {
         match self {
             Self::Each { text, .. } => Operation::of(text.postgres),
             Self::Insert(_) => Operation::Insert,
+            Self::Update(_) => Operation::Update,
         }
     }
 }
@@ -118,6 +122,19 @@ impl Batch {
         self
     }
 
+    /// Adds a bulk update: each row changes the one with the same `key` columns, in its other columns. The rows must
+    /// differ in their key; one whose key is not there changes nothing.
+    pub fn update_many<T: Record>(
+        &mut self,
+        rows: Vec<T>,
+        key: &'static [&'static str],
+    ) -> &mut Self {
+        if !rows.is_empty() {
+            self.steps.push(Step::Update(Update::of(rows, key)));
+        }
+        self
+    }
+
     /// Adds a bulk insert that answers the column `returning` (a `bigint`) of each inserted row.
     ///
     /// Unlike the others, this step is there even when `rows` is empty, so that its outcome has a fixed place.
@@ -161,6 +178,7 @@ impl Step {
         match self {
             Self::Each { sets, expected, .. } => sets.len() <= 1 && expected.is_none(),
             Self::Insert(insert) => insert.rows.len() <= 1,
+            Self::Update(update) => update.rows.len() <= 1,
         }
     }
 }

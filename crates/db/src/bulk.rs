@@ -11,6 +11,8 @@ pub trait Record: Params {
     const TABLE: &'static str;
     /// The name of the insert in metrics and logs.
     const STATEMENT: &'static str;
+    /// The name of the update by key.
+    const UPDATE: &'static str;
     /// Columns and their types, in the order of the values.
     const COLUMNS: &'static [(&'static str, Kind)];
 }
@@ -25,6 +27,12 @@ pub enum OnConflict {
     /// The row's other columns, all of them numbers, are added to those of the row that is there. The rows of one insert
     /// must differ in their key.
     Add {
+        /// The columns of the unique rule.
+        key: &'static [&'static str],
+    },
+    /// The row's other columns take the place of those of the row that is there. The rows of one insert must differ in
+    /// their key.
+    Update {
         /// The columns of the unique rule.
         key: &'static [&'static str],
     },
@@ -62,7 +70,7 @@ impl Insert {
         // The second name tells the row that is there from the new one.
         let name = match self.on_conflict {
             OnConflict::Add { .. } => " AS c",
-            OnConflict::Fail | OnConflict::Skip => "",
+            OnConflict::Fail | OnConflict::Skip | OnConflict::Update { .. } => "",
         };
         format!("INSERT INTO {}{name} ({})", self.table, self.names())
     }
@@ -76,20 +84,29 @@ impl Insert {
         match self.on_conflict {
             OnConflict::Fail => {}
             OnConflict::Skip => text.push_str(" ON CONFLICT DO NOTHING"),
-            OnConflict::Add { key } => {
-                write!(text, " ON CONFLICT ({}) DO UPDATE SET ", key.join(", "))
-                    .expect("writing to a String cannot fail");
-                let added = self.columns.iter().map(|(column, _)| *column);
-                for (i, column) in added.filter(|column| !key.contains(column)).enumerate() {
-                    let comma = if i == 0 { "" } else { ", " };
-                    write!(text, "{comma}{column} = c.{column} + excluded.{column}")
-                        .expect("writing to a String cannot fail");
-                }
+            OnConflict::Add { key } => self.set(key, text, |column| {
+                format!("{column} = c.{column} + excluded.{column}")
+            }),
+            OnConflict::Update { key } => {
+                self.set(key, text, |column| format!("{column} = excluded.{column}"));
             }
         }
         if let Some(column) = self.returning {
             write!(text, " RETURNING {column}").expect("writing to a String cannot fail");
         }
+    }
+
+    fn set(&self, key: &[&str], text: &mut String, change: impl Fn(&str) -> String) {
+        let columns = self.columns.iter().map(|(column, _)| *column);
+        let others = columns.filter(|column| !key.contains(column));
+        let changes: Vec<_> = others.map(change).collect();
+        write!(
+            text,
+            " ON CONFLICT ({}) DO UPDATE SET {}",
+            key.join(", "),
+            changes.join(", ")
+        )
+        .expect("writing to a String cannot fail");
     }
 
     /// One row; run once for each.
@@ -130,24 +147,27 @@ impl Insert {
         format!("COPY {} ({}) FROM STDIN BINARY", self.table, self.names())
     }
 
-    /// Rows turned into one array for each column.
     pub(crate) fn into_arrays(self) -> Vec<Value> {
-        let mut arrays: Vec<Vec<Value>> = self
-            .columns
-            .iter()
-            .map(|_| Vec::with_capacity(self.rows.len()))
-            .collect();
-        for row in self.rows {
-            for (array, value) in arrays.iter_mut().zip(row) {
-                array.push(value);
-            }
-        }
-        arrays
-            .into_iter()
-            .zip(self.columns)
-            .map(|(values, (_, kind))| Value::Array(*kind, values))
-            .collect()
+        arrays(self.columns, self.rows)
     }
+}
+
+/// Rows turned into one array for each column.
+pub(crate) fn arrays(columns: &[(&'static str, Kind)], rows: Vec<Vec<Value>>) -> Vec<Value> {
+    let mut arrays: Vec<Vec<Value>> = columns
+        .iter()
+        .map(|_| Vec::with_capacity(rows.len()))
+        .collect();
+    for row in rows {
+        for (array, value) in arrays.iter_mut().zip(row) {
+            array.push(value);
+        }
+    }
+    arrays
+        .into_iter()
+        .zip(columns)
+        .map(|(values, (_, kind))| Value::Array(*kind, values))
+        .collect()
 }
 
 #[cfg(test)]
@@ -191,6 +211,18 @@ mod tests {
             .sqlite_text(),
             "INSERT INTO t AS c (day, n, m) VALUES (?1,?2,?3) ON CONFLICT (day) DO UPDATE SET \
              n = c.n + excluded.n, m = c.m + excluded.m"
+        );
+    }
+
+    #[test]
+    fn the_new_row_takes_the_place_of_the_old_one_outside_of_the_key() {
+        assert_eq!(
+            Insert {
+                returning: None,
+                ..insert(OnConflict::Update { key: &["id"] })
+            }
+            .sqlite_text(),
+            "INSERT INTO t (id, body) VALUES (?1,?2) ON CONFLICT (id) DO UPDATE SET body = excluded.body"
         );
     }
 

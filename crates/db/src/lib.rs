@@ -9,6 +9,7 @@ extern crate self as brisk_db;
 
 mod batch;
 mod bulk;
+mod bulk_load;
 mod column;
 mod config;
 mod cursor;
@@ -22,17 +23,20 @@ mod observe;
 mod panics;
 mod postgres;
 mod row;
+mod savepoint;
 mod session;
 mod sqlite;
 mod statement;
 mod together;
 mod transaction;
+mod update;
 mod value;
 mod verify;
 
 pub use batch::{Batch, Outcome};
 pub use brisk_db_macros::{FromRow, Record, migrations, statements};
 pub use bulk::{OnConflict, Record};
+pub use bulk_load::{BulkLoad, BulkProgress, Halted, Loaded, Refused};
 pub use column::{BoxedError, Column, Json, Raw};
 pub use config::{DbConfig, LoadConfig, PostgresConfig, SqliteConfig};
 pub use cursor::CursorKey;

@@ -27,10 +27,10 @@ use crate::value::Value;
 /// happens, one that waits in line may not.
 #[derive(Clone, Debug)]
 pub struct Session {
-    scope: Scope,
-    db: Db,
-    transaction: Option<Arc<Transaction>>,
-    hooks: Option<Arc<Hooks>>,
+    pub(crate) scope: Scope,
+    pub(crate) db: Db,
+    pub(crate) transaction: Option<Arc<Transaction>>,
+    pub(crate) hooks: Option<Arc<Hooks>>,
 }
 
 impl Session {
@@ -200,6 +200,21 @@ impl Session {
     ) -> Result<u64, Error> {
         let mut batch = Batch::new();
         batch.insert_many(rows, on_conflict);
+        Ok(self.batch(batch).await?.iter().map(|o| o.affected).sum())
+    }
+
+    /// Changes many rows by their `key` columns, as [`Batch::update_many`] does; answers how many were there.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::run`].
+    pub async fn update_many<T: Record>(
+        &self,
+        rows: Vec<T>,
+        key: &'static [&'static str],
+    ) -> Result<u64, Error> {
+        let mut batch = Batch::new();
+        batch.update_many(rows, key);
         Ok(self.batch(batch).await?.iter().map(|o| o.affected).sum())
     }
 
@@ -409,7 +424,7 @@ impl Session {
     }
 
     /// Releases the caller at its deadline; what was sent is left to the engine's own limits.
-    async fn within<T>(
+    pub(crate) async fn within<T>(
         &self,
         statement: &'static str,
         work: impl Future<Output = Result<T, Error>> + Send,

@@ -1,6 +1,6 @@
 //! A transaction on either engine.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::batch::{Batch, Outcome};
 use crate::error::Error;
@@ -13,8 +13,13 @@ use crate::statement::{Call, Shape};
 #[derive(Debug)]
 pub(crate) struct Transaction {
     place: Place,
-    over: AtomicBool,
+    state: AtomicU8,
 }
+
+const OPEN: u8 = 0;
+/// A statement failed or was given up; a savepoint before it can still be gone back to.
+const FAILED: u8 = 1;
+const CLOSED: u8 = 2;
 
 #[derive(Debug)]
 enum Place {
@@ -26,14 +31,14 @@ impl Transaction {
     pub(crate) fn on_sqlite(transaction: SqliteTransaction) -> Self {
         Self {
             place: Place::Sqlite(transaction),
-            over: AtomicBool::new(false),
+            state: AtomicU8::new(OPEN),
         }
     }
 
     pub(crate) fn on_postgres(transaction: PostgresTransaction) -> Self {
         Self {
             place: Place::Postgres(Box::new(transaction)),
-            over: AtomicBool::new(false),
+            state: AtomicU8::new(OPEN),
         }
     }
 
@@ -76,9 +81,41 @@ impl Transaction {
         }
     }
 
+    pub(crate) async fn savepoint(&self) -> Result<(), Error> {
+        self.step("db.savepoint", self.plain("SAVEPOINT brisk"))
+            .await
+    }
+
+    /// Keeps what was written since the latest savepoint.
+    pub(crate) async fn release(&self) -> Result<(), Error> {
+        self.step("db.savepoint", self.plain("RELEASE SAVEPOINT brisk"))
+            .await
+    }
+
+    /// Undoes what was written since the latest savepoint; the transaction can go on.
+    pub(crate) async fn back(&self) -> Result<(), Error> {
+        if self.state.load(Ordering::Relaxed) == CLOSED {
+            return Err(over("db.savepoint"));
+        }
+        self.plain("ROLLBACK TO SAVEPOINT brisk").await?;
+        self.plain("RELEASE SAVEPOINT brisk").await?;
+        // Closed meanwhile, it stays so.
+        let _closed =
+            self.state
+                .compare_exchange(FAILED, OPEN, Ordering::Relaxed, Ordering::Relaxed);
+        Ok(())
+    }
+
+    async fn plain(&self, text: &'static str) -> Result<(), Error> {
+        match &self.place {
+            Place::Sqlite(transaction) => transaction.plain("db.savepoint", text).await,
+            Place::Postgres(transaction) => transaction.plain("db.savepoint", text).await,
+        }
+    }
+
     /// Takes no more statements, and undoes what is not committed, although a clone of its session may live on.
     pub(crate) fn close(&self) {
-        self.over.store(true, Ordering::Relaxed);
+        self.state.store(CLOSED, Ordering::Relaxed);
         if let Place::Sqlite(transaction) = &self.place {
             transaction.close();
         }
@@ -89,14 +126,11 @@ impl Transaction {
         statement: &'static str,
         work: impl Future<Output = Result<T, Error>> + Send,
     ) -> Result<T, Error> {
-        if self.over.load(Ordering::Relaxed) {
-            return Err(Error::Statement {
-                statement,
-                source: "the transaction is over: a statement in it failed before".into(),
-            });
+        if self.state.load(Ordering::Relaxed) != OPEN {
+            return Err(over(statement));
         }
         let mut step = Step {
-            over: &self.over,
+            state: &self.state,
             harmless: false,
         };
         let result = work.await;
@@ -109,16 +143,23 @@ impl Transaction {
     }
 }
 
+fn over(statement: &'static str) -> Error {
+    Error::Statement {
+        statement,
+        source: "the transaction is over: a statement in it failed before".into(),
+    }
+}
+
 /// A step under way; ends the transaction unless it went well.
 struct Step<'a> {
-    over: &'a AtomicBool,
+    state: &'a AtomicU8,
     harmless: bool,
 }
 
 impl Drop for Step<'_> {
     fn drop(&mut self) {
         if !self.harmless {
-            self.over.store(true, Ordering::Relaxed);
+            self.state.fetch_max(FAILED, Ordering::Relaxed);
         }
     }
 }

@@ -218,6 +218,7 @@ async fn prepare(client: &Held, step: Step) -> Result<Ready, Error> {
             expected = rows;
             (text.postgres.to_owned(), sets, false)
         }
+        Step::Update(update) => (update.postgres_text(), vec![update.into_arrays()], false),
         Step::Insert(insert) if insert.rows.is_empty() => {
             (insert.postgres_text(), Vec::new(), true)
         }

@@ -135,6 +135,17 @@ impl PostgresTransaction {
             .map_err(again)
     }
 
+    /// Runs a text without parameters or answer.
+    pub(crate) async fn plain(&self, name: &'static str, text: &'static str) -> Result<(), Error> {
+        if self.0.is_spoiled() {
+            return Err(Error::Unavailable {
+                statement: name,
+                source: None,
+            });
+        }
+        plain(&self.0, name, text).await
+    }
+
     pub(crate) async fn commit(&self) -> Result<(), Error> {
         plain(&self.0, "db.commit", "COMMIT").await?;
         self.0.clean();

@@ -48,6 +48,16 @@ pub(super) fn step(conn: &Connection, step: &Step) -> Result<Outcome, Error> {
             })
         }
         Step::Insert(insert) => insert_rows(conn, insert),
+        Step::Update(update) => {
+            let fail = |e| error(update.statement, e);
+            let mut statement = conn.prepare_cached(&update.sqlite_text()).map_err(fail)?;
+            let mut outcome = Outcome::default();
+            for values in &update.rows {
+                bind(&mut statement, values).map_err(fail)?;
+                outcome.affected += statement.raw_execute().map_err(fail)? as u64;
+            }
+            Ok(outcome)
+        }
     }
 }
 

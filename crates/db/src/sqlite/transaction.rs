@@ -78,6 +78,15 @@ impl SqliteTransaction {
         .await
     }
 
+    /// Runs a text without parameters or answer.
+    pub(crate) async fn plain(&self, name: &'static str, text: &'static str) -> Result<(), Error> {
+        self.step(name, move |conn| {
+            conn.execute_batch(text)
+                .map_err(|e| execute::error(name, e))
+        })
+        .await
+    }
+
     pub(crate) async fn commit(&self) -> Result<(), Error> {
         let (reply, answer) = oneshot::channel();
         let lost = || Error::Unavailable {

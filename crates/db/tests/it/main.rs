@@ -10,6 +10,7 @@
 mod harness;
 
 mod bulk;
+mod bulk_load;
 mod concurrency;
 mod constraints;
 mod deadlines;
@@ -22,6 +23,7 @@ mod panics;
 mod parity;
 mod pools;
 mod relations;
+mod savepoints;
 mod together;
 mod transactions;
 mod values;
