@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// Far above what a statement on an index takes, far below what its neighbours on a lane would notice as an outage.
+const SLOW_APART: Duration = Duration::from_millis(100);
+
 /// How SQLite is used.
 #[derive(Clone, Debug)]
 pub struct SqliteConfig {
@@ -17,6 +20,9 @@ pub struct SqliteConfig {
     pub busy_timeout: Duration,
     /// Page cache of one connection, in KiB. Default 8,192.
     pub cache_kib: u32,
+    /// Reads whose recent runs took longer than this leave one reader to the others, until they take half of it. Default
+    /// 100 ms.
+    pub slow_apart: Duration,
 }
 
 impl Default for SqliteConfig {
@@ -28,6 +34,7 @@ impl Default for SqliteConfig {
             group_hold: Duration::from_millis(5),
             busy_timeout: Duration::from_secs(5),
             cache_kib: 8_192,
+            slow_apart: SLOW_APART,
         }
     }
 }
@@ -45,6 +52,9 @@ pub struct PostgresConfig {
     pub statement_timeout: Duration,
     /// What the server allows a statement on a checkout connection. Default 10 min.
     pub slow_statement_timeout: Duration,
+    /// Statements whose recent runs took the server longer than this leave the lanes for the pool, as if they were
+    /// declared slow, until they take half of it. Default 100 ms.
+    pub slow_apart: Duration,
 }
 
 impl Default for PostgresConfig {
@@ -56,6 +66,7 @@ impl Default for PostgresConfig {
             connect_wait: Duration::from_secs(2),
             statement_timeout: Duration::from_secs(5),
             slow_statement_timeout: Duration::from_mins(10),
+            slow_apart: SLOW_APART,
         }
     }
 }
@@ -88,6 +99,11 @@ pub struct DbConfig {
     pub url: String,
     /// Statements at or above this are logged and counted as slow. Default 100 ms.
     pub slow_threshold: Duration,
+    /// Statements, batches and transactions that may wait for their turn, of all tenants; past that those of the tenant
+    /// with most are refused. Default 8,192.
+    pub waiting: usize,
+    /// How long one waits for its turn before it is refused. Default 5 s.
+    pub wait: Duration,
     /// What a transaction may take before it is undone. Default 30 s.
     pub transaction_hold: Duration,
     /// Keyed loads.
@@ -104,6 +120,8 @@ impl DbConfig {
         Self {
             url: url.into(),
             slow_threshold: Duration::from_millis(100),
+            waiting: 8_192,
+            wait: Duration::from_secs(5),
             transaction_hold: Duration::from_secs(30),
             load: LoadConfig::default(),
             sqlite: SqliteConfig::default(),

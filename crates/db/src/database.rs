@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use brisk_core::Scope;
+use brisk_core::{Scope, TenantId};
 use brisk_telemetry::PerfStats;
 
 use crate::config::DbConfig;
 use crate::error::Error;
+use crate::fair::Patience;
 use crate::load::{Loads, SharedLoads};
 use crate::postgres::Postgres;
 use crate::session::Session;
@@ -63,16 +64,21 @@ impl Db {
     ///
     /// [`Error::Address`] for any other address, [`Error::Unavailable`] when the file cannot be opened.
     pub async fn open(config: DbConfig) -> Result<Self, Error> {
+        let patience = Patience {
+            waiting: config.waiting,
+            wait: config.wait,
+        };
         let engine = if let Some(path) = config.url.strip_prefix("sqlite://") {
             let path = PathBuf::from(path);
             let sqlite = config.sqlite.clone();
-            let open = tokio::task::spawn_blocking(move || Sqlite::open(&path, &sqlite));
+            let open = tokio::task::spawn_blocking(move || Sqlite::open(&path, &sqlite, patience));
             Engine::Sqlite(open.await.map_err(|e| Error::unavailable("db.open", e))??)
         } else if config.url.starts_with("postgres://") || config.url.starts_with("postgresql://") {
             Engine::Postgres(Postgres::open(
                 &config.url,
                 &config.postgres,
                 config.transaction_hold,
+                patience,
             )?)
         } else {
             return Err(Error::Address(
@@ -165,10 +171,13 @@ impl Db {
         self.0.transaction_hold
     }
 
-    pub(crate) async fn begin(&self) -> Result<Transaction, Error> {
+    pub(crate) async fn begin(&self, tenant: TenantId) -> Result<Transaction, Error> {
         match &self.0.engine {
-            Engine::Sqlite(engine) => engine.begin().await.map(Transaction::on_sqlite),
-            Engine::Postgres(engine) => engine.begin("BEGIN").await.map(Transaction::on_postgres),
+            Engine::Sqlite(engine) => engine.begin(tenant).await.map(Transaction::on_sqlite),
+            Engine::Postgres(engine) => engine
+                .begin("BEGIN", tenant)
+                .await
+                .map(Transaction::on_postgres),
         }
     }
 

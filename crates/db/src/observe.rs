@@ -30,6 +30,14 @@ impl Db {
         }
     }
 
+    /// Counts a transaction that lost against another one and is tried again, as `db.retry` with the time lost.
+    pub(crate) fn retried(&self, lost: Duration) {
+        if let Some(perf) = self.perf().get() {
+            let meter = perf.statement("db.retry", self.system().as_str(), Operation::Other);
+            meter.observe(lost, 0, false);
+        }
+    }
+
     /// Notes one statement that ended.
     pub(crate) fn observe(&self, scope: &Scope, ended: &Ended<'_>) {
         scope.ledger().statement(ended.name, ended.rows, ended.time);

@@ -266,8 +266,10 @@ impl Session {
                 boxed(async {
                     match (&self.transaction, self.db.engine()) {
                         (Some(transaction), _) => transaction.batch(batch).await,
-                        (None, Engine::Sqlite(engine)) => engine.batch(batch).await,
-                        (None, Engine::Postgres(engine)) => engine.batch(batch).await,
+                        (None, Engine::Sqlite(engine)) => engine.batch(batch, self.tenant()).await,
+                        (None, Engine::Postgres(engine)) => {
+                            engine.batch(batch, self.tenant()).await
+                        }
                     }
                 }),
             )
@@ -323,12 +325,14 @@ impl Session {
         }
         let mut attempt = 1;
         loop {
+            let began = Instant::now();
             match self.attempt(&work).await {
                 Err(e)
                     if attempt < ATTEMPTS
                         && matches!(e.as_db_error(), Some(Error::Serialization { .. }))
                         && !self.scope.deadline().is_over() =>
                 {
+                    self.db.retried(began.elapsed());
                     tokio::time::sleep(HEAD_START * attempt).await;
                     attempt += 1;
                 }
@@ -346,7 +350,10 @@ impl Session {
     {
         let hold = self.db.transaction_hold();
         let whole = async {
-            let transaction = Arc::new(self.within("db.begin", boxed(self.db.begin())).await?);
+            let transaction = Arc::new(
+                self.within("db.begin", boxed(self.db.begin(self.tenant())))
+                    .await?,
+            );
             // However this ends, a clone of the session that outlives it must not keep the transaction open.
             let _ending = Ending(&transaction);
             let hooks = Arc::new(Hooks::default());
@@ -398,8 +405,12 @@ impl Session {
                 boxed(async {
                     match (&self.transaction, self.db.engine()) {
                         (Some(transaction), _) => transaction.run::<S>(call).await,
-                        (None, Engine::Sqlite(engine)) => engine.run::<S>(call).await,
-                        (None, Engine::Postgres(engine)) => engine.run::<S>(call).await,
+                        (None, Engine::Sqlite(engine)) => {
+                            engine.run::<S>(call, self.tenant()).await
+                        }
+                        (None, Engine::Postgres(engine)) => {
+                            engine.run::<S>(call, self.tenant()).await
+                        }
                     }
                 }),
             )

@@ -95,7 +95,7 @@ async fn ask_for<K: LoadKey, S: Answer>(
             continue;
         }
         let call = load.call(tenant, &answers.keys()[part.clone()], deadline);
-        match run::<Vec<Keyed<K, S::Row>>>(db, call).await {
+        match run::<Vec<Keyed<K, S::Row>>>(db, call, tenant).await {
             Ok(rows) => answers.take(rows),
             // One of the keys is at fault; the others need not suffer.
             Err(Error::Statement { .. }) if part.len() > 1 => {
@@ -108,13 +108,13 @@ async fn ask_for<K: LoadKey, S: Answer>(
     batch.answer(of, answers.into_all());
 }
 
-async fn run<S: Shape>(db: &Db, call: Call) -> Result<S::Out, Error> {
+async fn run<S: Shape>(db: &Db, call: Call, tenant: TenantId) -> Result<S::Out, Error> {
     let (name, kinds) = (call.name, call.kinds);
     db.loads().count_statement();
     let began = Instant::now();
     let result = match db.engine() {
-        Engine::Sqlite(engine) => engine.run::<S>(call).await,
-        Engine::Postgres(engine) => engine.run::<S>(call).await,
+        Engine::Sqlite(engine) => engine.run::<S>(call, tenant).await,
+        Engine::Postgres(engine) => engine.run::<S>(call, tenant).await,
     };
     let (rows, failure) = match &result {
         Ok((_, rows)) => (*rows, None),

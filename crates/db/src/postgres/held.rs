@@ -7,6 +7,8 @@ use std::time::Duration;
 use deadpool_postgres::Object;
 use tokio_postgres::NoTls;
 
+use crate::fair::Place;
+
 /// How long a server may take to hear of a cancellation before we close the connection without it.
 const CANCEL_WAIT: Duration = Duration::from_secs(2);
 
@@ -19,14 +21,17 @@ pub(crate) struct Held {
     connection: Option<Object>,
     clean: AtomicBool,
     spoiled: AtomicBool,
+    /// Given on when the connection is back or gone.
+    place: Option<Place>,
 }
 
 impl Held {
-    pub(super) const fn new(connection: Object) -> Self {
+    pub(super) const fn new(connection: Object, place: Place) -> Self {
         Self {
             connection: Some(connection),
             clean: AtomicBool::new(false),
             spoiled: AtomicBool::new(false),
+            place: Some(place),
         }
     }
 
@@ -67,20 +72,24 @@ impl Drop for Held {
         let Some(connection) = self.connection.take() else {
             return;
         };
+        let place = self.place.take();
         if self.clean.load(Ordering::Relaxed) && !self.is_spoiled() {
+            // In this order: whoever gets the place finds the connection.
+            drop(connection);
+            drop(place);
             return;
         }
         let runtime = tokio::runtime::Handle::try_current();
         match runtime {
             Ok(runtime) if !connection.is_closed() => {
-                runtime.spawn(cancel(connection));
+                runtime.spawn(cancel(connection, place));
             }
             _ => drop(Object::take(connection)),
         }
     }
 }
 
-async fn cancel(connection: Object) {
+async fn cancel(connection: Object, _place: Option<Place>) {
     let token = connection.cancel_token();
     match tokio::time::timeout(CANCEL_WAIT, token.cancel_query(NoTls)).await {
         Ok(Ok(())) => {}

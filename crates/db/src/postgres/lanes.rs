@@ -13,8 +13,10 @@ use tokio::task::JoinHandle;
 use tokio_postgres::{Client, Config, NoTls, Statement};
 
 use super::execute;
+use super::order::Order;
 use crate::config::PostgresConfig;
 use crate::error::Error;
+use crate::pace::Recent;
 use crate::statement::{Call, CallText, Shape};
 
 /// Built texts that one connection keeps prepared; past that the oldest shapes are prepared anew.
@@ -66,8 +68,8 @@ struct Connection {
     made_at: Instant,
     /// Statements that the server has not answered yet, those whose caller left included.
     in_flight: AtomicUsize,
-    /// Those of them whose caller left.
-    abandoned: AtomicUsize,
+    /// Whose turn it is. A std mutex: held to note an event, never across an await.
+    order: Mutex<Order>,
     // A std mutex: held for a look-up only, never across an await.
     prepared: Mutex<Prepared>,
 }
@@ -100,14 +102,19 @@ impl Lanes {
         }
     }
 
-    pub(super) async fn run<S: Shape>(&self, call: Call) -> Result<(S::Out, u64), Error> {
-        let first = self.connection(&call, None).await?.run::<S>(&call).await;
+    pub(super) async fn run<S: Shape>(
+        &self,
+        call: Call,
+        recent: &Recent,
+    ) -> Result<(S::Out, u64), Error> {
+        let connection = self.connection(&call, None).await?;
+        let first = connection.run::<S>(&call, recent).await;
         // A read that was lost on the way changed nothing, so it is asked once more. A lost write may have happened.
         match first {
             Err(Error::Unavailable { .. }) if !call.writes => {
                 // What cut this connection may have cut the others too, unnoticed until now.
                 let fresh = self.connection(&call, Some(Instant::now())).await?;
-                fresh.run::<S>(&call).await
+                fresh.run::<S>(&call, recent).await
             }
             result => result,
         }
@@ -172,8 +179,12 @@ impl Connection {
         !self.client.is_closed() && since.is_none_or(|since| self.made_at > since)
     }
 
-    async fn run<S: Shape>(self: &Arc<Self>, call: &Call) -> Result<(S::Out, u64), Error> {
-        let under_way = UnderWay::enter(self);
+    async fn run<S: Shape>(
+        self: &Arc<Self>,
+        call: &Call,
+        recent: &Recent,
+    ) -> Result<(S::Out, u64), Error> {
+        let under_way = UnderWay::enter(self, recent);
         let mut result = self.attempt::<S>(call).await;
         if result.as_ref().is_err_and(execute::is_stale) {
             self.forget(call);
@@ -188,16 +199,26 @@ impl Connection {
         execute::run::<S>(&self.client, call.name, &statement, &call.values).await
     }
 
+    fn order(&self) -> std::sync::MutexGuard<'_, Order> {
+        let order = self.order.lock();
+        order.expect("no holder of the lane's lock can panic")
+    }
+
     /// Waits until the server has answered what nobody waits for any more. Answers come in order, so that an empty
     /// statement tells. One call at a time does it for all that were abandoned meanwhile.
     async fn outwait(&self) {
         loop {
-            let waiting = self.abandoned.load(Ordering::Relaxed);
+            let waiting = self.order().abandoned.clone();
             if self.client.batch_execute("").await.is_err() {
                 return;
             }
-            self.in_flight.fetch_sub(waiting, Ordering::Relaxed);
-            if self.abandoned.fetch_sub(waiting, Ordering::Relaxed) == waiting {
+            self.in_flight.fetch_sub(waiting.len(), Ordering::Relaxed);
+            let mut order = self.order();
+            for turn in &waiting {
+                order.answer(*turn);
+            }
+            order.abandoned.drain(..waiting.len());
+            if order.abandoned.is_empty() {
                 return;
             }
         }
@@ -257,14 +278,20 @@ fn key(text: &'static str) -> (usize, usize) {
 /// lane that it blocks would look idle and draw everything to itself.
 struct UnderWay<'a> {
     connection: &'a Arc<Connection>,
+    recent: &'a Recent,
+    turn: usize,
+    sent_at: Instant,
     answered: bool,
 }
 
 impl<'a> UnderWay<'a> {
-    fn enter(connection: &'a Arc<Connection>) -> Self {
+    fn enter(connection: &'a Arc<Connection>, recent: &'a Recent) -> Self {
         connection.in_flight.fetch_add(1, Ordering::Relaxed);
         Self {
             connection,
+            recent,
+            turn: connection.order().send(),
+            sent_at: Instant::now(),
             answered: false,
         }
     }
@@ -276,12 +303,22 @@ impl<'a> UnderWay<'a> {
 
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
+        let connection = self.connection;
+        let mut order = connection.order();
+        // What stands behind another one is not what the server spends its time on.
+        if let Some(since) = order.head_since(self.turn) {
+            self.recent.note(since.max(self.sent_at).elapsed());
+        }
         if self.answered {
-            self.connection.in_flight.fetch_sub(1, Ordering::Relaxed);
-        } else if self.connection.abandoned.fetch_add(1, Ordering::Relaxed) == 0
+            connection.in_flight.fetch_sub(1, Ordering::Relaxed);
+            order.answer(self.turn);
+            return;
+        }
+        order.abandoned.push(self.turn);
+        if order.abandoned.len() == 1
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
-            let connection = Arc::clone(self.connection);
+            let connection = Arc::clone(connection);
             runtime.spawn(async move { connection.outwait().await });
         }
     }
@@ -299,7 +336,7 @@ async fn keep(address: Config, lane: watch::Sender<Option<Arc<Connection>>>, awa
                     client,
                     made_at: Instant::now(),
                     in_flight: AtomicUsize::new(0),
-                    abandoned: AtomicUsize::new(0),
+                    order: Mutex::new(Order::new()),
                     prepared: Mutex::default(),
                 })));
                 if let Err(e) = connection.await {

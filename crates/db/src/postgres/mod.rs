@@ -5,6 +5,7 @@ mod encode;
 mod execute;
 mod held;
 mod lanes;
+mod order;
 mod pipeline;
 mod pool;
 
@@ -12,11 +13,14 @@ use std::fmt::Write as _;
 use std::str::FromStr as _;
 use std::time::Duration;
 
+use brisk_core::TenantId;
 use tokio_postgres::Config;
 
 use crate::batch::{Batch, Outcome};
 use crate::config::PostgresConfig;
 use crate::error::Error;
+use crate::fair::{Gate, Patience};
+use crate::pace::Pace;
 use crate::statement::{Call, Shape};
 
 pub(crate) use execute::error;
@@ -31,13 +35,23 @@ const SILENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Postgres {
     lanes: lanes::Lanes,
     pool: pool::Pool,
+    pace: Pace,
+    gate: Gate,
 }
+
+/// Statements under way on one lane. The server works on one of them at a time; the others keep it busy.
+const LANE_PLACES: usize = 256;
 
 impl Postgres {
     /// Opens the lanes and the pool; connections are made in the background and whenever one is lost.
     ///
     /// A connection that idles in a transaction for longer than `hold` is ended by the server.
-    pub(crate) fn open(url: &str, config: &PostgresConfig, hold: Duration) -> Result<Self, Error> {
+    pub(crate) fn open(
+        url: &str,
+        config: &PostgresConfig,
+        hold: Duration,
+        patience: Patience,
+    ) -> Result<Self, Error> {
         let mut address = Config::from_str(url).map_err(|e| Error::Address(e.to_string()))?;
         address
             .application_name("brisk")
@@ -53,33 +67,49 @@ impl Postgres {
         ];
         Ok(Self {
             lanes: lanes::Lanes::open(&with_limits(&address, &lane), config),
-            pool: pool::Pool::open(with_limits(&address, &own), config)?,
+            pool: pool::Pool::open(with_limits(&address, &own), config, patience)?,
+            pace: Pace::new(config.slow_apart),
+            gate: Gate::new(config.lanes.max(1) * LANE_PLACES, patience),
         })
     }
 
-    pub(crate) async fn run<S: Shape>(&self, call: Call) -> Result<(S::Out, u64), Error> {
+    pub(crate) async fn run<S: Shape>(
+        &self,
+        call: Call,
+        tenant: TenantId,
+    ) -> Result<(S::Out, u64), Error> {
         if call.slow {
-            self.pool.run::<S>(call).await
+            return self.pool.run::<S>(call, tenant, None).await;
+        }
+        let recent = self.pace.of(&call);
+        if recent.is_slow() {
+            self.pool.run::<S>(call, tenant, Some(&recent)).await
         } else {
-            self.lanes.run::<S>(call).await
+            let _place = self.gate.enter(tenant, call.name).await?;
+            self.lanes.run::<S>(call, &recent).await
         }
     }
 
-    pub(crate) async fn batch(&self, batch: Batch) -> Result<Vec<Outcome>, Error> {
-        self.pool.batch(batch).await
+    pub(crate) async fn batch(
+        &self,
+        batch: Batch,
+        tenant: TenantId,
+    ) -> Result<Vec<Outcome>, Error> {
+        self.pool.batch(batch, tenant).await
     }
 
     pub(crate) async fn begin(
         &self,
         isolation: &'static str,
+        tenant: TenantId,
     ) -> Result<PostgresTransaction, Error> {
-        self.pool.begin(isolation).await
+        self.pool.begin(isolation, tenant).await
     }
 
     /// A connection of its own: migrations and the tests that describe statements. Whoever is done says that it is
     /// clean.
     pub(crate) async fn checkout(&self, name: &'static str) -> Result<Held, Error> {
-        self.pool.checkout(name).await
+        self.pool.checkout(name, TenantId::PLATFORM).await
     }
 
     pub(crate) fn close(&self) {

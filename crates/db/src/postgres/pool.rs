@@ -1,7 +1,8 @@
 //! The checkout pool: transactions, batches, bulk loads and statements known to be slow.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use brisk_core::TenantId;
 use deadpool_postgres::{
     Manager, ManagerConfig, Object, PoolError, RecyclingMethod, Runtime, Timeouts,
 };
@@ -12,13 +13,23 @@ use super::{execute, pipeline};
 use crate::batch::{Batch, Outcome};
 use crate::config::PostgresConfig;
 use crate::error::Error;
+use crate::fair::{Gate, Patience};
+use crate::pace::Recent;
 use crate::statement::{Call, Shape};
 
 #[derive(Debug)]
-pub(super) struct Pool(deadpool_postgres::Pool);
+pub(super) struct Pool {
+    connections: deadpool_postgres::Pool,
+    /// As many places as connections: whoever has one finds a connection.
+    gate: Gate,
+}
 
 impl Pool {
-    pub(super) fn open(address: Config, config: &PostgresConfig) -> Result<Self, Error> {
+    pub(super) fn open(
+        address: Config,
+        config: &PostgresConfig,
+        patience: Patience,
+    ) -> Result<Self, Error> {
         let manager = Manager::from_config(
             address,
             NoTls,
@@ -36,11 +47,21 @@ impl Pool {
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|e| Error::Address(e.to_string()))?;
-        Ok(Self(pool))
+        Ok(Self {
+            connections: pool,
+            gate: Gate::new(config.pool, patience),
+        })
     }
 
-    pub(super) async fn checkout(&self, name: &'static str) -> Result<Held, Error> {
-        self.0.get().await.map(Held::new).map_err(|e| match e {
+    pub(super) async fn checkout(
+        &self,
+        name: &'static str,
+        tenant: TenantId,
+    ) -> Result<Held, Error> {
+        let place = self.gate.enter(tenant, name).await?;
+        let connection = self.connections.get().await;
+        let held = connection.map(|connection| Held::new(connection, place));
+        held.map_err(|e| match e {
             PoolError::Backend(e) => match execute::error(name, e) {
                 Error::Statement { source, .. } => Error::unavailable(name, source),
                 known => known,
@@ -52,8 +73,15 @@ impl Pool {
         })
     }
 
-    pub(super) async fn run<S: Shape>(&self, call: Call) -> Result<(S::Out, u64), Error> {
-        let client = self.checkout(call.name).await?;
+    /// Runs a statement on a connection of its own, and notes how long that took.
+    pub(super) async fn run<S: Shape>(
+        &self,
+        call: Call,
+        tenant: TenantId,
+        recent: Option<&Recent>,
+    ) -> Result<(S::Out, u64), Error> {
+        let client = self.checkout(call.name, tenant).await?;
+        let _clock = recent.map(Clock::start);
         let mut result = run::<S>(&client, &call).await;
         if result.as_ref().is_err_and(execute::is_stale) {
             result = run::<S>(&client, &call).await;
@@ -62,8 +90,12 @@ impl Pool {
         result
     }
 
-    pub(super) async fn batch(&self, batch: Batch) -> Result<Vec<Outcome>, Error> {
-        let client = self.checkout(batch.name()).await?;
+    pub(super) async fn batch(
+        &self,
+        batch: Batch,
+        tenant: TenantId,
+    ) -> Result<Vec<Outcome>, Error> {
+        let client = self.checkout(batch.name(), tenant).await?;
         let outcomes = pipeline::run(&client, batch, pipeline::Frame::Whole).await;
         // Every answer is in, that to COMMIT or ROLLBACK too.
         client.clean();
@@ -74,10 +106,11 @@ impl Pool {
     pub(super) async fn begin(
         &self,
         isolation: &'static str,
+        tenant: TenantId,
     ) -> Result<PostgresTransaction, Error> {
         let mut spare = true;
         loop {
-            let client = self.checkout("db.begin").await?;
+            let client = self.checkout("db.begin", tenant).await?;
             match plain(&client, "db.begin", isolation).await {
                 Ok(()) => return Ok(PostgresTransaction(client)),
                 Err(Error::Unavailable { .. }) if spare => spare = false,
@@ -87,7 +120,22 @@ impl Pool {
     }
 
     pub(super) fn close(&self) {
-        self.0.close();
+        self.connections.close();
+    }
+}
+
+/// Notes how long a statement ran, also one whose caller leaves.
+struct Clock<'a>(&'a Recent, Instant);
+
+impl<'a> Clock<'a> {
+    fn start(recent: &'a Recent) -> Self {
+        Self(recent, Instant::now())
+    }
+}
+
+impl Drop for Clock<'_> {
+    fn drop(&mut self) {
+        self.0.note(self.1.elapsed());
     }
 }
 

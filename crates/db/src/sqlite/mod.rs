@@ -11,11 +11,13 @@ mod writer;
 
 use std::path::{Path, PathBuf};
 
+use brisk_core::TenantId;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::batch::{Batch, Outcome};
 use crate::config::SqliteConfig;
 use crate::error::Error;
+use crate::fair::{Gate, Patience};
 use crate::statement::{Call, Shape};
 
 pub(crate) use execute::{describe, error};
@@ -31,10 +33,19 @@ pub(crate) struct Sqlite {
     path: PathBuf,
     writer: writer::Writer,
     readers: readers::Readers,
+    writing: Gate,
+    reading: Gate,
 }
 
+/// Reads under way for each reader; the others keep it busy.
+const READER_PLACES: usize = 32;
+
 impl Sqlite {
-    pub(crate) fn open(path: &Path, config: &SqliteConfig) -> Result<Self, Error> {
+    pub(crate) fn open(
+        path: &Path,
+        config: &SqliteConfig,
+        patience: Patience,
+    ) -> Result<Self, Error> {
         // The writer first: it makes the file and switches it to WAL, which readers cannot.
         let writer = writer::Writer::start(connect(path, config, false)?, config)?;
         let readers = readers::Readers::start(config, || connect(path, config, true))?;
@@ -42,6 +53,8 @@ impl Sqlite {
             path: path.to_owned(),
             writer,
             readers,
+            writing: Gate::new(config.group_max, patience),
+            reading: Gate::new(config.readers.max(1) * READER_PLACES, patience),
         })
     }
 
@@ -53,19 +66,31 @@ impl Sqlite {
         &self.path
     }
 
-    pub(crate) async fn run<S: Shape>(&self, call: Call) -> Result<(S::Out, u64), Error> {
+    pub(crate) async fn run<S: Shape>(
+        &self,
+        call: Call,
+        tenant: TenantId,
+    ) -> Result<(S::Out, u64), Error> {
         if call.writes {
+            let _place = self.writing.enter(tenant, call.name).await?;
             self.writer.run::<S>(call).await
         } else {
+            let _place = self.reading.enter(tenant, call.name).await?;
             self.readers.run::<S>(call).await
         }
     }
 
-    pub(crate) async fn batch(&self, batch: Batch) -> Result<Vec<Outcome>, Error> {
+    pub(crate) async fn batch(
+        &self,
+        batch: Batch,
+        tenant: TenantId,
+    ) -> Result<Vec<Outcome>, Error> {
+        let _place = self.writing.enter(tenant, batch.name()).await?;
         self.writer.batch(batch).await
     }
 
-    pub(crate) async fn begin(&self) -> Result<SqliteTransaction, Error> {
+    pub(crate) async fn begin(&self, tenant: TenantId) -> Result<SqliteTransaction, Error> {
+        let _place = self.writing.enter(tenant, "db.begin").await?;
         self.writer.begin().await
     }
 

@@ -1,15 +1,17 @@
 //! Reader threads: each owns a connection and takes the next read from one bounded queue.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use async_channel::{Receiver, Sender};
 use rusqlite::Connection;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 use super::execute;
 use super::watch::Watch;
 use crate::config::SqliteConfig;
 use crate::error::Error;
+use crate::pace::Pace;
 use crate::panics::caught;
 use crate::statement::{Call, Shape};
 
@@ -19,6 +21,9 @@ type Job = Box<dyn FnOnce(&Connection, &Watch) + Send>;
 #[derive(Debug)]
 pub(super) struct Readers {
     queue: Sender<Job>,
+    pace: Pace,
+    /// All readers but one: those that slow reads may take.
+    slow: Arc<Semaphore>,
 }
 
 impl Readers {
@@ -35,11 +40,26 @@ impl Readers {
                 .spawn(move || serve(conn, &jobs))
                 .map_err(|e| Error::unavailable("db.open", e))?;
         }
-        Ok(Self { queue })
+        Ok(Self {
+            queue,
+            pace: Pace::new(config.slow_apart),
+            slow: Arc::new(Semaphore::new(config.readers.saturating_sub(1).max(1))),
+        })
     }
 
     pub(super) async fn run<S: Shape>(&self, call: Call) -> Result<(S::Out, u64), Error> {
         let name = call.name;
+        let closed = || Error::Unavailable {
+            statement: name,
+            source: None,
+        };
+        let recent = self.pace.of(&call);
+        let place = if call.slow || recent.is_slow() {
+            let slow = Arc::clone(&self.slow).acquire_owned().await;
+            Some(slow.map_err(|_closed| closed())?)
+        } else {
+            None
+        };
         let (reply, answer) = oneshot::channel();
         // Lives as long as the caller waits.
         let caller = Arc::new(());
@@ -49,15 +69,14 @@ impl Readers {
                 return;
             }
             watch.start(call.deadline.instant(), move || waits.strong_count() == 0);
+            let began = Instant::now();
             let result = caught(name, || execute::run::<S>(conn, &call));
+            recent.note(began.elapsed());
             watch.stop();
+            drop(place);
             // The caller may have left in the meantime; nobody is owed the answer then.
             drop(reply.send(result));
         });
-        let closed = || Error::Unavailable {
-            statement: name,
-            source: None,
-        };
         self.queue.send(job).await.map_err(|_lost| closed())?;
         let result = answer.await.map_err(|_lost| closed())?;
         drop(caller);
@@ -65,6 +84,7 @@ impl Readers {
     }
 
     pub(super) fn close(&self) {
+        self.slow.close();
         self.queue.close();
     }
 }

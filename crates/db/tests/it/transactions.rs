@@ -2,7 +2,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use brisk_core::Clock;
 use brisk_db::{Batch, Error, Session};
+use brisk_telemetry::{PerfStats, TelemetryConfig};
 use tokio::sync::{Barrier, Notify};
 use tokio::time::timeout;
 
@@ -218,6 +220,8 @@ on_both! {
 async fn the_loser_of_a_deadlock_is_tried_again() {
     let db = TestDb::postgres().await;
     let session = db.session();
+    let perf = PerfStats::new(&TelemetryConfig::default(), Clock::system());
+    db.db.measure(Arc::clone(&perf));
     add(&session, 1).await.unwrap();
     add(&session, 2).await.unwrap();
     let both_hold_one = Arc::new(Barrier::new(2));
@@ -246,7 +250,11 @@ async fn the_loser_of_a_deadlock_is_tried_again() {
     .unwrap();
     one.unwrap();
     other.unwrap();
-    assert!(attempts.load(Ordering::Relaxed) >= 3);
+    let attempts = u64::from(attempts.load(Ordering::Relaxed));
+    assert!(attempts >= 3);
+    let snapshot = perf.snapshot();
+    let retries = snapshot.statements.iter().find(|s| s.name == "db.retry");
+    assert_eq!(retries.map(|s| s.times.count), Some(attempts - 2));
     for id in [1, 2] {
         assert_eq!(session.run(&AGE, (id,)).await.unwrap(), Some(3));
     }

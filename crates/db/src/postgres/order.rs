@@ -1,0 +1,72 @@
+//! Which of the statements on one connection the server is at. Answers come in the order of the questions, but those who
+//! wait for them wake up in any order.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+#[derive(Debug)]
+pub(super) struct Order {
+    /// The turn of the first one in `answered`.
+    first: usize,
+    /// Statements from the first unanswered one on, and whether their answers are known to be there.
+    answered: VecDeque<bool>,
+    /// Since when the first one is the first.
+    since: Instant,
+    /// Turns whose callers left before the answer.
+    pub(super) abandoned: Vec<usize>,
+}
+
+impl Order {
+    pub(super) fn new() -> Self {
+        Self {
+            first: 0,
+            answered: VecDeque::new(),
+            since: Instant::now(),
+            abandoned: Vec::new(),
+        }
+    }
+
+    /// The turn of a statement that is sent now.
+    pub(super) fn send(&mut self) -> usize {
+        self.answered.push_back(false);
+        self.first + self.answered.len() - 1
+    }
+
+    /// Since when the server has been at this statement; `None` while another one may still be before it.
+    pub(super) fn head_since(&self, turn: usize) -> Option<Instant> {
+        (turn == self.first).then_some(self.since)
+    }
+
+    /// Notes that the answer is there.
+    pub(super) fn answer(&mut self, turn: usize) {
+        let place = turn.checked_sub(self.first);
+        if let Some(answered) = place.and_then(|place| self.answered.get_mut(place)) {
+            *answered = true;
+        }
+        while self.answered.front() == Some(&true) {
+            self.answered.pop_front();
+            self.first += 1;
+            self.since = Instant::now();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_first_unanswered_one_is_the_head() {
+        let mut order = Order::new();
+        let [a, b, c] = [order.send(), order.send(), order.send()];
+        assert!(order.head_since(a).is_some() && order.head_since(b).is_none());
+        order.answer(c);
+        order.answer(b);
+        assert!(order.head_since(b).is_none() && order.head_since(c).is_none());
+        assert!(order.head_since(a).is_some());
+        order.answer(a);
+        let d = order.send();
+        assert!(order.head_since(d).is_some());
+        assert_eq!((order.first, order.answered.len()), (3, 1));
+    }
+}
