@@ -4,7 +4,7 @@ use brisk_telemetry::Operation;
 
 use crate::bulk::{Insert, OnConflict, Record};
 use crate::hooks::Hooks;
-use crate::statement::{Affected, Params, Statement, Text};
+use crate::statement::{Affected, Params, Statement, Text, Writes};
 use crate::update::Update;
 use crate::value::Value;
 
@@ -38,9 +38,15 @@ impl Step {
             Self::Update(update) => update.statement,
         }
     }
-}
 
-impl Step {
+    pub(crate) const fn writes(&self) -> Writes {
+        match self {
+            Self::Each { text, .. } => Writes::Text(text.postgres),
+            Self::Insert(insert) => Writes::Table(insert.table),
+            Self::Update(update) => Writes::Table(update.table),
+        }
+    }
+
     pub(crate) fn operation(&self) -> Operation {
         match self {
             Self::Each { text, .. } => Operation::of(text.postgres),

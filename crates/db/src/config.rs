@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::capture::Capture;
+
 /// Far above what a statement on an index takes, far below what its neighbours on a lane would notice as an outage.
 const SLOW_APART: Duration = Duration::from_millis(100);
 
@@ -108,6 +110,8 @@ pub struct DbConfig {
     pub transaction_hold: Duration,
     /// Keyed loads.
     pub load: LoadConfig,
+    /// How changes are noticed. Default: outbox.
+    pub capture: Capture,
     /// SQLite only.
     pub sqlite: SqliteConfig,
     /// PostgreSQL only.
@@ -124,6 +128,7 @@ impl DbConfig {
             wait: Duration::from_secs(5),
             transaction_hold: Duration::from_secs(30),
             load: LoadConfig::default(),
+            capture: Capture::default(),
             sqlite: SqliteConfig::default(),
             postgres: PostgresConfig::default(),
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use brisk_core::{Scope, TenantId};
 use brisk_telemetry::PerfStats;
 
+use crate::capture::{Capture, ChangeStream, Hub, Task, Texts};
 use crate::config::DbConfig;
 use crate::error::Error;
 use crate::fair::Patience;
@@ -27,6 +28,10 @@ struct Inner {
     transaction_hold: Duration,
     perf: OnceLock<Arc<PerfStats>>,
     loads: Loads,
+    capture: Capture,
+    hub: Arc<Hub>,
+    texts: Texts,
+    capturing: Task,
 }
 
 #[derive(Debug)]
@@ -68,10 +73,15 @@ impl Db {
             waiting: config.waiting,
             wait: config.wait,
         };
+        let hub = Arc::<Hub>::default();
+        let capture = config.capture;
         let engine = if let Some(path) = config.url.strip_prefix("sqlite://") {
             let path = PathBuf::from(path);
             let sqlite = config.sqlite.clone();
-            let open = tokio::task::spawn_blocking(move || Sqlite::open(&path, &sqlite, patience));
+            let drained = Arc::clone(&hub);
+            let open = tokio::task::spawn_blocking(move || {
+                Sqlite::open(&path, &sqlite, patience, drained, capture)
+            });
             Engine::Sqlite(open.await.map_err(|e| Error::unavailable("db.open", e))??)
         } else if config.url.starts_with("postgres://") || config.url.starts_with("postgresql://") {
             Engine::Postgres(Postgres::open(
@@ -91,6 +101,10 @@ impl Db {
             transaction_hold: config.transaction_hold,
             perf: OnceLock::new(),
             loads: Loads::new(config.load),
+            capture,
+            hub,
+            texts: Texts::default(),
+            capturing: Task::default(),
         })))
     }
 
@@ -151,8 +165,14 @@ impl Db {
         self.0.loads.shared()
     }
 
+    /// The changes of captured tables, as they are committed.
+    pub fn changes(&self) -> ChangeStream {
+        ChangeStream::new(self.clone())
+    }
+
     /// Finishes the writes that wait and closes all connections.
     pub async fn close(&self) {
+        self.0.capturing.stop();
         match &self.0.engine {
             Engine::Sqlite(engine) => engine.close().await,
             Engine::Postgres(engine) => engine.close(),
@@ -178,6 +198,36 @@ impl Db {
                 .begin("BEGIN", tenant)
                 .await
                 .map(Transaction::on_postgres),
+        }
+    }
+
+    pub(crate) fn hub(&self) -> &Arc<Hub> {
+        &self.0.hub
+    }
+
+    pub(crate) fn capture(&self) -> Capture {
+        self.0.capture
+    }
+
+    pub(crate) fn texts(&self) -> &Texts {
+        &self.0.texts
+    }
+
+    pub(crate) fn start_capture(&self) {
+        let inner = &self.0;
+        match &inner.engine {
+            Engine::Sqlite(engine) => {
+                let knock = engine.knock();
+                inner
+                    .capturing
+                    .start_sqlite(&inner.hub, inner.capture, knock);
+            }
+            Engine::Postgres(engine) => {
+                let address = engine.relay_address().clone();
+                inner
+                    .capturing
+                    .start_postgres(address, &inner.hub, inner.capture);
+            }
         }
     }
 

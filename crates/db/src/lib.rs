@@ -10,6 +10,7 @@ extern crate self as brisk_db;
 mod batch;
 mod bulk;
 mod bulk_load;
+mod capture;
 mod column;
 mod config;
 mod cursor;
@@ -39,6 +40,10 @@ pub use batch::{Batch, Outcome};
 pub use brisk_db_macros::{FromRow, Record, migrations, statements};
 pub use bulk::{OnConflict, Record};
 pub use bulk_load::{BulkLoad, BulkProgress, Halted, Loaded, Refused};
+pub use capture::{
+    BadPosition, Capture, Captured, Cell, Cells, Change, ChangeStream, Commit, Event, HookGuard,
+    Position, ResetReason, Standing, Subscription, Ticket, What, Wrote,
+};
 pub use column::{BoxedError, Column, Json, Raw};
 pub use config::{DbConfig, LoadConfig, PostgresConfig, SqliteConfig};
 pub use cursor::CursorKey;

@@ -2,8 +2,12 @@
 
 use refinery::{Migration, Runner};
 
+use crate::capture::{migrated_postgres, migrated_sqlite};
 use crate::database::{Db, Engine};
 use crate::error::Error;
+
+/// The kit's own tables, before everybody else's: migrations declare in them what is captured.
+const OWN: MigrationSet = crate::migrations!("db");
 
 /// The advisory lock that one migrating node holds on PostgreSQL: "brisk" in ASCII.
 const LOCK: i64 = 0x62_7269_736b;
@@ -44,15 +48,17 @@ impl MigrationSet {
 }
 
 impl Db {
-    /// Applies what is missing of each set, in order; answers how many migrations ran.
+    /// Applies what is missing of this crate's own tables and of each set, in order; answers how many migrations ran.
+    /// Then the triggers of change capture are made as the sets have declared.
     ///
     /// # Errors
     ///
     /// [`Error::Migration`] with the file that failed; each migration is applied whole or not at all.
     pub async fn migrate(&self, sets: &[MigrationSet]) -> Result<usize, Error> {
+        let sets: Vec<_> = std::iter::once(OWN).chain(sets.iter().copied()).collect();
+        let capture = self.capture();
         match self.engine() {
             Engine::Sqlite(engine) => {
-                let sets = sets.to_vec();
                 engine
                     .exclusively("db.migrate", move |conn| {
                         let mut applied = 0;
@@ -63,6 +69,7 @@ impl Db {
                                 .map_err(|e| set.failed(e))?;
                             applied += report.applied_migrations().len();
                         }
+                        migrated_sqlite(conn, capture)?;
                         Ok(applied)
                     })
                     .await
@@ -76,7 +83,7 @@ impl Db {
                     .await
                     .map_err(fail)?;
                 let mut applied = 0;
-                for set in sets {
+                for set in &sets {
                     let report = set
                         .runner(set.postgres)?
                         .run_async(client.connection())
@@ -84,6 +91,7 @@ impl Db {
                         .map_err(|e| set.failed(e))?;
                     applied += report.applied_migrations().len();
                 }
+                migrated_postgres(&client, self.hub(), capture).await?;
                 client
                     .execute("SELECT pg_advisory_unlock($1)", &[&LOCK])
                     .await

@@ -257,7 +257,25 @@ pub(crate) enum CallText {
     Built(String),
 }
 
+/// What a call writes, as far as its text says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Writes {
+    Nothing,
+    /// One table.
+    Table(&'static str),
+    /// The tables that the text names.
+    Text(&'static str),
+}
+
 impl Call {
+    pub(crate) const fn writes(&self) -> Writes {
+        match &self.text {
+            CallText::Declared { postgres, .. } if self.writes => Writes::Text(postgres),
+            // Built texts are lists.
+            CallText::Declared { .. } | CallText::Built(_) => Writes::Nothing,
+        }
+    }
+
     pub(crate) fn declared<P: Params>(text: &Text, params: P, deadline: Deadline) -> Self {
         Self {
             name: text.name,

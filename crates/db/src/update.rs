@@ -8,7 +8,7 @@ use crate::value::{Kind, Value};
 #[derive(Debug)]
 pub(crate) struct Update {
     pub(crate) statement: &'static str,
-    table: &'static str,
+    pub(crate) table: &'static str,
     columns: &'static [(&'static str, Kind)],
     key: &'static [&'static str],
     pub(crate) rows: Vec<Vec<Value>>,

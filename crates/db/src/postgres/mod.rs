@@ -37,6 +37,7 @@ pub(crate) struct Postgres {
     pool: pool::Pool,
     pace: Pace,
     gate: Gate,
+    relay: Box<Config>,
 }
 
 /// Statements under way on one lane. The server works on one of them at a time; the others keep it busy.
@@ -70,6 +71,7 @@ impl Postgres {
             pool: pool::Pool::open(with_limits(&address, &own), config, patience)?,
             pace: Pace::new(config.slow_apart),
             gate: Gate::new(config.lanes.max(1) * LANE_PLACES, patience),
+            relay: Box::new(with_limits(&address, &lane)),
         })
     }
 
@@ -110,6 +112,11 @@ impl Postgres {
     /// clean.
     pub(crate) async fn checkout(&self, name: &'static str) -> Result<Held, Error> {
         self.pool.checkout(name, TenantId::PLATFORM).await
+    }
+
+    /// Where the change stream connects by itself.
+    pub(crate) fn relay_address(&self) -> &Config {
+        &self.relay
     }
 
     pub(crate) fn close(&self) {

@@ -4,6 +4,7 @@ use rusqlite::{CachedStatement, Connection, ErrorCode, ffi};
 
 use crate::batch::{Outcome, Step};
 use crate::bulk::Insert;
+use crate::capture::{Hub, Suspended};
 use crate::error::{Constraint, Error};
 use crate::row::{FromRow, Inner, Row};
 use crate::statement::{Call, Shape};
@@ -27,7 +28,7 @@ pub(super) fn run<S: Shape>(conn: &Connection, call: &Call) -> Result<(S::Out, u
 }
 
 /// Runs one step of a batch.
-pub(super) fn step(conn: &Connection, step: &Step) -> Result<Outcome, Error> {
+pub(super) fn step(conn: &Connection, step: &Step, hub: &Hub) -> Result<Outcome, Error> {
     match step {
         Step::Each {
             text,
@@ -47,7 +48,7 @@ pub(super) fn step(conn: &Connection, step: &Step) -> Result<Outcome, Error> {
                 returned: Vec::new(),
             })
         }
-        Step::Insert(insert) => insert_rows(conn, insert),
+        Step::Insert(insert) => insert_rows(conn, insert, hub),
         Step::Update(update) => {
             let fail = |e| error(update.statement, e);
             let mut statement = conn.prepare_cached(&update.sqlite_text()).map_err(fail)?;
@@ -61,8 +62,9 @@ pub(super) fn step(conn: &Connection, step: &Step) -> Result<Outcome, Error> {
     }
 }
 
-fn insert_rows(conn: &Connection, insert: &Insert) -> Result<Outcome, Error> {
+fn insert_rows(conn: &Connection, insert: &Insert, hub: &Hub) -> Result<Outcome, Error> {
     let fail = |e| error(insert.statement, e);
+    let suspended = Suspended::begin(hub, conn, insert).map_err(fail)?;
     let mut statement = conn.prepare_cached(&insert.sqlite_text()).map_err(fail)?;
     let mut outcome = Outcome::default();
     for values in &insert.rows {
@@ -74,6 +76,9 @@ fn insert_rows(conn: &Connection, insert: &Insert) -> Result<Outcome, Error> {
         } else {
             outcome.affected += statement.raw_execute().map_err(fail)? as u64;
         }
+    }
+    if let Some(suspended) = suspended {
+        suspended.end(conn).map_err(fail)?;
     }
     Ok(outcome)
 }

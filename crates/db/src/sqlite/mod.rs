@@ -10,11 +10,13 @@ mod watch;
 mod writer;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use brisk_core::TenantId;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::batch::{Batch, Outcome};
+use crate::capture::{Capture, Drain, Hub};
 use crate::config::SqliteConfig;
 use crate::error::Error;
 use crate::fair::{Gate, Patience};
@@ -45,9 +47,13 @@ impl Sqlite {
         path: &Path,
         config: &SqliteConfig,
         patience: Patience,
+        hub: Arc<Hub>,
+        capture: Capture,
     ) -> Result<Self, Error> {
         // The writer first: it makes the file and switches it to WAL, which readers cannot.
-        let writer = writer::Writer::start(connect(path, config, false)?, config)?;
+        let conn = connect(path, config, false)?;
+        let drain = Drain::new(&conn, Arc::clone(&hub), capture);
+        let writer = writer::Writer::start(conn, config, drain, hub)?;
         let readers = readers::Readers::start(config, || connect(path, config, true))?;
         Ok(Self {
             path: path.to_owned(),
@@ -101,6 +107,11 @@ impl Sqlite {
         work: impl FnOnce(&mut Connection) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         self.writer.exclusively(name, work).await
+    }
+
+    /// Makes the writer look, when it is idle, whether another program has committed.
+    pub(crate) fn knock(&self) -> impl Fn() + Send + 'static {
+        self.writer.knock()
     }
 
     /// Finishes what waits, folds the WAL into the file and ends the threads.

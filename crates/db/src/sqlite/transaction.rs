@@ -1,5 +1,7 @@
 //! A transaction with reads in the middle: the writer serves it alone until it ends.
 
+use std::sync::Arc;
+
 use async_channel::{Receiver, Sender};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
@@ -7,6 +9,7 @@ use tokio::sync::oneshot;
 use super::execute;
 use super::watch::Watch;
 use crate::batch::{Batch, Outcome};
+use crate::capture::{Drain, Hub};
 use crate::error::Error;
 use crate::panics::caught;
 use crate::statement::{Call, Shape};
@@ -29,6 +32,7 @@ pub(super) struct Commands {
 #[derive(Debug)]
 pub(crate) struct SqliteTransaction {
     messages: Sender<Message>,
+    hub: Arc<Hub>,
 }
 
 /// A transaction that waits for its start.
@@ -37,11 +41,11 @@ pub(super) struct Starting {
     started: oneshot::Receiver<Result<(), Error>>,
 }
 
-pub(super) fn pair() -> (Starting, Commands) {
+pub(super) fn pair(hub: Arc<Hub>) -> (Starting, Commands) {
     // One step at a time is in flight; the second place is for the commit.
     let (messages, receiver) = async_channel::bounded(2);
     let (reply, started) = oneshot::channel();
-    let transaction = SqliteTransaction { messages };
+    let transaction = SqliteTransaction { messages, hub };
     (
         Starting {
             transaction,
@@ -72,8 +76,10 @@ impl SqliteTransaction {
 
     pub(crate) async fn batch(&self, batch: Batch) -> Result<Vec<Outcome>, Error> {
         let name = batch.name();
+        let hub = Arc::clone(&self.hub);
         self.step(name, move |conn| {
-            batch.steps.iter().map(|s| execute::step(conn, s)).collect()
+            let steps = batch.steps.iter();
+            steps.map(|s| execute::step(conn, s, &hub)).collect()
         })
         .await
     }
@@ -125,7 +131,7 @@ impl SqliteTransaction {
 }
 
 /// Serves one transaction from `BEGIN` to its end.
-pub(super) fn serve(conn: &Connection, commands: Commands, watch: &Watch) {
+pub(super) fn serve(conn: &Connection, commands: Commands, watch: &Watch, drain: &mut Drain) {
     let Commands { messages, started } = commands;
     if started.is_closed() {
         return;
@@ -144,16 +150,22 @@ pub(super) fn serve(conn: &Connection, commands: Commands, watch: &Watch) {
     let commit = steps(conn, &messages);
     watch.stop();
     if let Some(reply) = commit {
-        let result = conn
-            .execute_batch("COMMIT")
-            .map_err(|e| execute::error("db.commit", e));
-        if result.is_err() {
+        let committed = commit_and_tell(conn, drain).map_err(|e| execute::error("db.commit", e));
+        if committed.is_err() {
             rollback(conn);
         }
-        drop(reply.send(result));
+        drop(reply.send(committed));
     } else {
         rollback(conn);
     }
+}
+
+/// Commits, and tells of the changes before anybody is answered.
+pub(super) fn commit_and_tell(conn: &Connection, drain: &mut Drain) -> rusqlite::Result<()> {
+    let taken = drain.take(conn)?;
+    conn.execute_batch("COMMIT")?;
+    drain.publish(&taken);
+    Ok(())
 }
 
 /// Runs what the caller asks for until it wants a commit; `None` when the transaction is to be undone.

@@ -13,6 +13,7 @@ use super::execute;
 use super::transaction::{self, SqliteTransaction};
 use super::watch::Watch;
 use crate::batch::{Batch, Outcome};
+use crate::capture::{Drain, Hub};
 use crate::config::SqliteConfig;
 use crate::error::Error;
 use crate::panics::caught;
@@ -34,6 +35,8 @@ pub(super) enum Job {
     Transaction(transaction::Commands),
     /// Runs outside any transaction.
     Exclusive(Box<dyn FnOnce(&mut Connection) + Send>),
+    /// Wakes an idle writer, which then looks for the commits of other programs.
+    Look,
     /// Ends the thread.
     Close(oneshot::Sender<()>),
 }
@@ -57,10 +60,16 @@ struct Counts {
 pub(super) struct Writer {
     queue: Sender<Job>,
     counts: Arc<Counts>,
+    hub: Arc<Hub>,
 }
 
 impl Writer {
-    pub(super) fn start(conn: Connection, config: &SqliteConfig) -> Result<Self, Error> {
+    pub(super) fn start(
+        conn: Connection,
+        config: &SqliteConfig,
+        drain: Drain,
+        hub: Arc<Hub>,
+    ) -> Result<Self, Error> {
         let (queue, jobs) = async_channel::bounded(config.queue.max(1));
         let limits = Limits {
             group: config.group_max,
@@ -70,15 +79,25 @@ impl Writer {
         let counted = Arc::clone(&counts);
         std::thread::Builder::new()
             .name("sqlite-write".to_owned())
-            .spawn(move || serve(conn, &jobs, &limits, &counted))
+            .spawn(move || serve(conn, &jobs, &limits, &counted, drain))
             .map_err(|e| Error::unavailable("db.open", e))?;
-        Ok(Self { queue, counts })
+        Ok(Self { queue, counts, hub })
     }
 
     pub(super) fn group_commits(&self) -> GroupCommits {
         GroupCommits {
             commits: self.counts.commits.load(Ordering::Relaxed),
             writes: self.counts.writes.load(Ordering::Relaxed),
+        }
+    }
+
+    pub(super) fn knock(&self) -> impl Fn() + Send + 'static {
+        let queue = self.queue.downgrade();
+        move || {
+            // A full queue means that the writer is awake.
+            if let Some(queue) = queue.upgrade() {
+                drop(queue.try_send(Job::Look));
+            }
         }
     }
 
@@ -90,11 +109,12 @@ impl Writer {
 
     pub(super) async fn batch(&self, batch: Batch) -> Result<Vec<Outcome>, Error> {
         let name = batch.name();
+        let hub = Arc::clone(&self.hub);
         self.fold(name, move |conn| {
             if let [step] = batch.steps.as_slice()
                 && step.is_single()
             {
-                return Ok(vec![execute::step(conn, step)?]);
+                return Ok(vec![execute::step(conn, step, &hub)?]);
             }
             // A failed step must take back the ones before it, and nothing of the rest of the group.
             let raw = |text| {
@@ -106,7 +126,7 @@ impl Writer {
                 batch
                     .steps
                     .iter()
-                    .map(|step| execute::step(conn, step))
+                    .map(|step| execute::step(conn, step, &hub))
                     .collect::<Result<Vec<_>, _>>()
             });
             // Where the engine has undone everything by itself, the savepoint is gone too.
@@ -122,7 +142,7 @@ impl Writer {
     }
 
     pub(super) async fn begin(&self) -> Result<SqliteTransaction, Error> {
-        let (transaction, commands) = transaction::pair();
+        let (transaction, commands) = transaction::pair(Arc::clone(&self.hub));
         self.send("db.begin", Job::Transaction(commands)).await?;
         transaction.started().await
     }
@@ -197,7 +217,13 @@ struct Limits {
     hold: Duration,
 }
 
-fn serve(mut conn: Connection, jobs: &Receiver<Job>, limits: &Limits, counts: &Counts) {
+fn serve(
+    mut conn: Connection,
+    jobs: &Receiver<Job>,
+    limits: &Limits,
+    counts: &Counts,
+    mut drain: Drain,
+) {
     let watch = Watch::over(&mut conn);
     let mut put_back = VecDeque::with_capacity(1);
     loop {
@@ -209,13 +235,17 @@ fn serve(mut conn: Connection, jobs: &Receiver<Job>, limits: &Limits, counts: &C
             },
         };
         match job {
-            Job::Work(first) => put_back.extend(group(&conn, first, jobs, limits, counts)),
-            Job::Transaction(commands) => transaction::serve(&conn, commands, &watch),
+            Job::Work(first) => {
+                put_back.extend(group(&conn, first, jobs, limits, counts, &mut drain));
+            }
+            Job::Transaction(commands) => transaction::serve(&conn, commands, &watch, &mut drain),
             Job::Exclusive(work) => {
                 work(&mut conn);
                 // A transaction that the work left open, by a panic for example, would swallow all that follows.
                 transaction::rollback(&conn);
+                drain.after_exclusive(&conn);
             }
+            Job::Look => {}
             Job::Close(done) => {
                 if let Err(e) =
                     conn.execute_batch("PRAGMA optimize; PRAGMA wal_checkpoint(TRUNCATE)")
@@ -227,6 +257,7 @@ fn serve(mut conn: Connection, jobs: &Receiver<Job>, limits: &Limits, counts: &C
                 return;
             }
         }
+        drain.look(&conn);
     }
 }
 
@@ -237,6 +268,7 @@ fn group(
     jobs: &Receiver<Job>,
     limits: &Limits,
     counts: &Counts,
+    drain: &mut Drain,
 ) -> Option<Job> {
     let started_at = Instant::now();
     let begun = conn
@@ -267,7 +299,7 @@ fn group(
     }
     let committed = match begun {
         Ok(()) if undone => Err("the engine undid the group of writes".to_owned()),
-        Ok(()) => conn.execute_batch("COMMIT").map_err(|e| e.to_string()),
+        Ok(()) => transaction::commit_and_tell(conn, drain).map_err(|e| e.to_string()),
         Err(why) => Err(why),
     };
     match &committed {

@@ -112,7 +112,7 @@ pub(crate) struct TestDb {
 }
 
 pub(crate) enum Place {
-    Sqlite(#[expect(dead_code, reason = "kept for its drop")] SqliteFile),
+    Sqlite(SqliteFile),
     Postgres(Box<Database>),
 }
 

@@ -11,6 +11,7 @@ mod harness;
 
 mod bulk;
 mod bulk_load;
+mod capture;
 mod concurrency;
 mod constraints;
 mod deadlines;

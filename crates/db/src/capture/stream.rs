@@ -1,0 +1,156 @@
+//! The public end of the stream.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use brisk_core::Deadline;
+use tokio::sync::mpsc;
+
+use super::change::{Event, ResetReason, Ticket};
+use super::declare::Captured;
+use super::hub::{Hub, Standing};
+use super::position::Position;
+use crate::database::Db;
+use crate::error::Error;
+
+/// The changes of this database's captured tables, whoever makes them, in order; from [`Db::changes`].
+///
+/// Each commit is told at least once and whole, and changes of one row in their order. On PostgreSQL it is told some
+/// milliseconds after the commit, on SQLite before the one who wrote is answered. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct ChangeStream {
+    db: Db,
+}
+
+impl ChangeStream {
+    pub(crate) const fn new(db: Db) -> Self {
+        Self { db }
+    }
+
+    fn hub(&self) -> &Arc<Hub> {
+        self.db.hub()
+    }
+
+    /// Starts to read, once for each database; needs a tokio runtime. Subscribing starts it too.
+    ///
+    /// A server starts it although nobody listens: on PostgreSQL it is also what keeps the outbox small.
+    pub fn start(&self) {
+        if self.hub().start() {
+            self.db.start_capture();
+        }
+    }
+
+    /// Events from now on; the first is a reset, or comes after one.
+    ///
+    /// They wait in a bounded channel. A subscriber that falls too far behind finds a
+    /// [`Reset`](Event::Reset) in place of what it missed; it never holds up a writer.
+    pub fn subscribe(&self) -> Subscription {
+        let (events, lagging) = self.hub().subscribe();
+        self.start();
+        Subscription::new(events, lagging)
+    }
+
+    /// Calls `hook` with every event, in order, before the same event reaches any subscriber, until the guard is
+    /// dropped. It runs on the thread that tells, on SQLite that of the writer: it must be quick, not block, and not
+    /// touch the stream.
+    ///
+    /// On SQLite it hears of a commit before the caller of that commit. On PostgreSQL it hears
+    /// [`Wrote`](Event::Wrote) then, and of the exact changes some milliseconds later.
+    #[must_use = "the hook is gone when this is dropped"]
+    pub fn on_event(&self, hook: impl Fn(&Event) + Send + Sync + 'static) -> HookGuard {
+        let id = self.hub().add_hook(Arc::new(hook));
+        self.start();
+        HookGuard {
+            hub: Arc::clone(self.hub()),
+            id,
+        }
+    }
+
+    /// What is known about the stream at this moment.
+    pub fn standing(&self) -> Standing {
+        self.hub().standing()
+    }
+
+    /// Whether nothing older than the watchdog's second can be hidden; a few nanoseconds.
+    pub fn is_trusted(&self) -> bool {
+        self.hub().is_trusted()
+    }
+
+    /// Whether the exact changes of a [`Wrote`](Event::Wrote) have been told.
+    pub fn has_passed(&self, ticket: Ticket) -> bool {
+        self.hub().has_passed(ticket)
+    }
+
+    /// Up to where everything has been told; none before the first look.
+    pub fn position(&self) -> Option<Position> {
+        self.hub().head().borrow().clone()
+    }
+
+    /// Waits until everything that `position` includes has been told to this node's hooks and put before its
+    /// subscribers.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Timeout`] when the deadline passes first.
+    pub async fn reached(&self, position: &Position, deadline: Deadline) -> Result<(), Error> {
+        self.start();
+        let mut head = self.hub().head();
+        let waiting = head.wait_for(|head| head.as_ref().is_some_and(|h| h.includes(position)));
+        let late = Error::Timeout {
+            statement: "db.reached",
+        };
+        let reached = match deadline.instant() {
+            None => waiting.await,
+            Some(end) => match tokio::time::timeout_at(end.into(), waiting).await {
+                Ok(reached) => reached,
+                Err(_) => return Err(late),
+            },
+        };
+        reached
+            .map(drop)
+            .map_err(|e| Error::unavailable("db.reached", e))
+    }
+
+    /// What is captured of a table, as known at this moment; none for a table that is not.
+    pub fn captured(&self, table: &str) -> Option<Captured> {
+        self.hub().declarations().get(table).cloned()
+    }
+}
+
+/// One subscriber's end. Dropped, it is forgotten.
+#[derive(Debug)]
+pub struct Subscription {
+    events: mpsc::Receiver<Event>,
+    lagging: Arc<AtomicBool>,
+}
+
+impl Subscription {
+    pub(crate) const fn new(events: mpsc::Receiver<Event>, lagging: Arc<AtomicBool>) -> Self {
+        Self { events, lagging }
+    }
+
+    /// The next event; none once the database is closed. Given up, it loses nothing.
+    pub async fn next(&mut self) -> Option<Event> {
+        match self.events.try_recv() {
+            Ok(event) => Some(event),
+            // What was missed came after all that waited, and nothing is put in before this is cleared.
+            Err(_) if self.lagging.swap(false, Ordering::SeqCst) => {
+                Some(Event::Reset(ResetReason::Slow))
+            }
+            Err(_) => self.events.recv().await,
+        }
+    }
+}
+
+/// Keeps a hook; see [`ChangeStream::on_event`].
+#[derive(Debug)]
+pub struct HookGuard {
+    hub: Arc<Hub>,
+    id: u64,
+}
+
+impl Drop for HookGuard {
+    fn drop(&mut self) {
+        self.hub.remove_hook(self.id);
+    }
+}

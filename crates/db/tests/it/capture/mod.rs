@@ -1,0 +1,8 @@
+//! Change capture on both engines: what is told, when, and what happens when it cannot be.
+
+mod checker;
+mod faults;
+mod rotation;
+mod switches;
+mod told;
+mod world;
