@@ -29,7 +29,7 @@ pub use kit::Kit;
 pub use opened::Opened;
 pub use running::Running;
 pub use service::{BoxError, Service};
-pub use settings::{DatabaseSettings, DatabaseUrl, RedisSettings, RootSettings};
+pub use settings::{CaptureSetting, DatabaseSettings, DatabaseUrl, RedisSettings, RootSettings};
 pub use task::Task;
 
 pub use brisk_auth as auth;

@@ -205,6 +205,8 @@ impl Opened {
         let mut mounted = Vec::new();
         let mut tasks = Vec::new();
         let mut hooks: Vec<(&'static str, Hook)> = Vec::new();
+        // Also where nobody listens: on PostgreSQL it keeps the outbox small.
+        kit.db.changes().start();
         self.fill().await;
         for (service, settings) in self.services.drain(..) {
             let name = service.name();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use brisk_auth::MasterKey;
 use brisk_config::{Problems, Secret, Section};
-use brisk_db::{DbConfig, PostgresConfig, SqliteConfig};
+use brisk_db::{Capture, DbConfig, PostgresConfig, SqliteConfig};
 use brisk_http::Environment;
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -83,6 +83,21 @@ impl Serialize for DatabaseUrl {
     }
 }
 
+/// How changes of captured tables are noticed; the same on all nodes of a database.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CaptureSetting {
+    /// Triggers write what changed into an outbox; nothing is missed, whoever writes.
+    #[default]
+    Outbox,
+    /// The server's log is read. Not available; refused with the reason.
+    Wal,
+    /// Each process hears of its own statements only.
+    App,
+    /// Nothing is noticed.
+    Off,
+}
+
 /// The section `[database]`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -92,6 +107,8 @@ pub struct DatabaseSettings {
     /// What a transaction may take before it is undone.
     #[serde(with = "brisk_config::duration")]
     pub transaction_hold: Duration,
+    /// How changes are noticed: `outbox`, `app` or `off`.
+    pub capture: CaptureSetting,
     /// SQLite: reader threads; 0 is one for each core, at least 2.
     pub readers: usize,
     /// SQLite: how long to wait for another program's lock on the file.
@@ -117,6 +134,7 @@ impl Default for DatabaseSettings {
         Self {
             url: DatabaseUrl("sqlite://brisk.db".to_owned()),
             transaction_hold: DbConfig::new("").transaction_hold,
+            capture: CaptureSetting::default(),
             readers: 0,
             busy_timeout: sqlite.busy_timeout,
             cache_kib: sqlite.cache_kib,
@@ -136,6 +154,12 @@ impl Section for DatabaseSettings {
         if self.url.0 == "sqlite://" {
             problems.add("url", "names no file; write for example sqlite://brisk.db");
         }
+        if self.capture == CaptureSetting::Wal {
+            problems.add(
+                "capture",
+                "wal is not available: choose outbox, which sees the same writes, or app or off",
+            );
+        }
         if self.lanes == 0 {
             problems.add("lanes", "must be at least 1");
         }
@@ -150,6 +174,12 @@ impl DatabaseSettings {
         let mut config = DbConfig::new(self.url.0.clone());
         config.slow_threshold = slow;
         config.transaction_hold = self.transaction_hold;
+        config.capture = match self.capture {
+            CaptureSetting::Outbox => Capture::Outbox,
+            CaptureSetting::App => Capture::App,
+            // Refused before.
+            CaptureSetting::Wal | CaptureSetting::Off => Capture::Off,
+        };
         if self.readers > 0 {
             config.sqlite.readers = self.readers;
         }

@@ -29,6 +29,7 @@ fn every_mistake_of_the_kit_and_of_a_service_is_told_at_once() {
         ("BRISK_NOTES_LONGEST", "0"),
         ("BRISK_NOTES_LONGST", "1"),
         ("BRISK_ENVIRONMENT", "prod"),
+        ("BRISK_DATABASE_CAPTURE", "wal"),
     ];
     let settings = Settings::load(LoadOptions {
         env: Environment::from_iter(env),
@@ -44,6 +45,7 @@ fn every_mistake_of_the_kit_and_of_a_service_is_told_at_once() {
         "notes.longest (environment BRISK_NOTES_LONGEST): must be at least 1",
         "did you mean BRISK_NOTES_LONGEST?",
         "environment (environment BRISK_ENVIRONMENT)",
+        "database.capture (environment BRISK_DATABASE_CAPTURE): wal is not available",
         "master_key (default): is required with PostgreSQL",
     ] {
         assert!(text.contains(part), "{part} is missing in {text}");

@@ -84,7 +84,8 @@ impl Drain {
         if !self.active {
             return Ok(Taken::default());
         }
-        if !self.hub.is_heard() {
+        // The first who listens starts the stream, and hears a reset after this commit.
+        if !self.hub.is_started() {
             conn.prepare_cached("DELETE FROM brisk_outbox")?
                 .execute([])?;
             return Ok(Taken::default());
@@ -146,11 +147,13 @@ impl Drain {
 
     /// Tells what a committed transaction changed.
     pub(crate) fn publish(&mut self, taken: &Taken) {
-        let mut changes = Vec::with_capacity(taken.0.len());
-        for entry in &taken.0 {
-            self.decoder.decode(entry, &mut changes);
+        if self.hub.is_heard() {
+            let mut changes = Vec::with_capacity(taken.0.len());
+            for entry in &taken.0 {
+                self.decoder.decode(entry, &mut changes);
+            }
+            self.hub.commit(Commit { changes });
         }
-        self.hub.commit(Commit { changes });
         self.hub.counted();
     }
 

@@ -11,7 +11,7 @@ use super::declare::{Captured, trigger_names};
 
 /// A statement that changes more rows than this is told as a change of the table and tenant: nobody gains from
 /// thousands of single evictions, and building their texts would slow bulk loads down.
-const NAMED_ROWS: u32 = 256;
+const NAMED_ROWS: u32 = 128;
 
 /// The types of a table's columns, as in `pg_type.typname`.
 pub(super) type Types = HashMap<String, String>;

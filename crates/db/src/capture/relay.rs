@@ -35,17 +35,25 @@ const BACKOFF_CAP: Duration = Duration::from_millis(500);
 /// How often triggers are looked after, and whether there is anything to capture now.
 const CARE_EVERY: Duration = Duration::from_secs(1);
 
-/// Rows of the outbox that one look takes; past that everything before is void.
-const MOST_ROWS: usize = 20_000;
+/// How long nothing is looked at while nothing is captured.
+const REST: Duration = Duration::from_secs(30);
 
+/// Rows of the outbox that one look takes; past that everything before is void.
+const MOST_ROWS: usize = 10_000;
+
+// A dump that was restored into a younger server brings rows of transactions that are yet to come; they mean nothing.
 const LOOK: &str = "SELECT s.now, s.outbox, s.pid, o.id, o.xid, o.op, o.table_name, o.tenant_id, o.old_rows, o.new_rows
   FROM (SELECT pg_current_snapshot()::text AS now, 'brisk_outbox'::regclass::oid AS outbox, pg_backend_pid() AS pid) s
   LEFT JOIN LATERAL (
-    SELECT id, xid::text, op, table_name, tenant_id, old_rows, new_rows FROM brisk_outbox WHERE xid >= $1::text::xid8
+    SELECT id, xid::text, op, table_name, tenant_id, old_rows, new_rows FROM brisk_outbox
+     WHERE xid >= $1::text::xid8 AND xid < pg_snapshot_xmax(pg_current_snapshot())
     UNION ALL
     SELECT id, xid::text, op, table_name, tenant_id, old_rows, new_rows FROM brisk_outbox WHERE xid = ANY ($2::text[]::xid8[])
-    LIMIT 20001
+    LIMIT 10001
   ) o ON true";
+
+const PEEK: &str =
+    "SELECT pg_current_snapshot()::text, 'brisk_outbox'::regclass::oid, pg_backend_pid()";
 
 type Result<T> = std::result::Result<T, BoxedError>;
 
@@ -77,6 +85,7 @@ struct Relay {
 /// Where one connection is.
 struct Place {
     client: Client,
+    peek: Statement,
     look: Statement,
     snapshot: Snapshot,
     /// Which table and which process of the server we talk to.
@@ -123,10 +132,10 @@ impl Relay {
         let within = |began: Instant| WATCHDOG.saturating_sub(began.elapsed());
         let mut began = Instant::now();
         let Some(mut place) = timeout(within(began), self.begin(client)).await?? else {
-            // Nothing is captured; a migration of this process wakes us, one of another is noticed in time.
+            // A migration of this process wakes us, one of another is noticed in time.
             self.hub.rest();
             *backoff = BACKOFF_START;
-            drop(timeout(CARE_EVERY * 5, self.hub.wake.notified()).await);
+            drop(timeout(REST, self.hub.wake.notified()).await);
             return Ok(());
         };
         *backoff = BACKOFF_START;
@@ -138,7 +147,7 @@ impl Relay {
             }
             began = Instant::now();
             let left = WATCHDOG.saturating_sub(place.looked_at.elapsed());
-            let Ok(looked) = timeout(left, self.look(&mut place)).await else {
+            let Ok(looked) = timeout(left, self.look(&mut place, pause == IDLE)).await else {
                 self.hub.lose();
                 return Err("the database did not answer in time".into());
             };
@@ -164,7 +173,10 @@ impl Relay {
         }
         // The outbox is emptied behind the back of the statistics: a plan without the index would read all of it.
         client
-            .batch_execute("SET enable_seqscan = off; SET enable_bitmapscan = off; SET jit = off")
+            .batch_execute(
+                "SET enable_seqscan = off; SET enable_bitmapscan = off; SET jit = off;
+                 SET plan_cache_mode = force_generic_plan",
+            )
             .await?;
         let found = sync::look_postgres(&client).await?;
         if found.declarations.is_empty() {
@@ -178,15 +190,12 @@ impl Relay {
         let look = client.prepare(LOOK).await?;
         let began = Instant::now();
         let ticket = self.hub.look();
-        let now = client
-            .query_one(
-                "SELECT pg_current_snapshot()::text, 'brisk_outbox'::regclass::oid, pg_backend_pid()",
-                &[],
-            )
-            .await?;
+        let peek = client.prepare(PEEK).await?;
+        let now = client.query_one(&peek, &[]).await?;
         let snapshot: Snapshot = now.get::<_, String>(0).parse()?;
         let place = Place {
             client,
+            peek,
             look,
             server: (now.get(1), now.get(2)),
             fingerprint: found.fingerprint,
@@ -202,9 +211,21 @@ impl Relay {
     }
 
     /// Reads what is new and tells it; answers how many rows there were.
-    async fn look(&mut self, place: &mut Place) -> Result<usize> {
+    ///
+    /// Where nothing is expected it first asks for the snapshot alone, which costs the server a third.
+    async fn look(&mut self, place: &mut Place, idle: bool) -> Result<usize> {
         let began = Instant::now();
         let ticket = self.hub.look();
+        if idle {
+            let now = place.client.query_one(&place.peek, &[]).await?;
+            let unchanged = now.try_get::<_, &str>(0)? == place.snapshot.to_string()
+                && place.server == (now.try_get(1)?, now.try_get(2)?);
+            if unchanged {
+                place.looked_at = began;
+                self.hub.looked(ticket, began);
+                return Ok(0);
+            }
+        }
         let seen = self.read(place).await?;
         let mut reset = None;
         let before = std::mem::replace(&mut place.snapshot, seen.snapshot);

@@ -123,7 +123,8 @@ async fn emptied(
     let unread = client
         .query_one(
             &format!(
-                "SELECT EXISTS (SELECT FROM brisk_outbox_{part} WHERE xid >= $1::text::xid8)
+                "SELECT EXISTS (SELECT FROM brisk_outbox_{part}
+                                 WHERE xid >= $1::text::xid8 AND xid < pg_snapshot_xmax(pg_current_snapshot()))
                      OR EXISTS (SELECT FROM brisk_outbox_{part} WHERE xid = ANY ($2::text[]::xid8[]))"
             ),
             &[&old.xmax().to_string(), &running],

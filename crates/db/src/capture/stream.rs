@@ -40,7 +40,7 @@ impl ChangeStream {
         }
     }
 
-    /// Events from now on; the first is a reset, or comes after one.
+    /// Events from now on: what is read from the database after this call is either up to date or told of later.
     ///
     /// They wait in a bounded channel. A subscriber that falls too far behind finds a
     /// [`Reset`](Event::Reset) in place of what it missed; it never holds up a writer.

@@ -131,6 +131,23 @@ async fn an_outbox_made_anew_is_another_one() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_of_a_restored_dump_are_not_told_again_and_again() {
+    let db = TestDb::postgres().await;
+    let session = captured(&db).await;
+    // Of a server that had seen many more transactions than this one.
+    foreign(
+        &db,
+        "INSERT INTO brisk_outbox (xid, slot, table_name, op) VALUES ('1000000000000', 0, 'items', 'T')",
+    );
+    let mut events = db.db.changes().subscribe();
+    trusted(&mut events).await;
+    session.run(&ADD, (1, ONE, "a".to_owned())).await.unwrap();
+    session.run(&SET, (1, "b".to_owned())).await.unwrap();
+    assert_eq!(commit(&mut events).await, ["items 1: 1 () -> a"]);
+    assert_eq!(commit(&mut events).await, ["items 1: 1 a -> b"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_may_write_the_table_needs_no_right_to_the_outbox() {
     let db = TestDb::postgres().await;
     captured(&db).await;

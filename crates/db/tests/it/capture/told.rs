@@ -194,10 +194,10 @@ on_both! {
     async fn a_hook_hears_before_the_caller(db: TestDb) {
         let session = captured(&db).await;
         let stream = db.db.changes();
+        let mut events = stream.subscribe();
         let heard = Arc::new(Mutex::new(Vec::new()));
         let list = Arc::clone(&heard);
         let hook = stream.on_event(move |event| list.lock().unwrap().push(event.clone()));
-        let mut events = stream.subscribe();
         trusted(&mut events).await;
         heard.lock().unwrap().clear();
         let precise = db.db.file().is_some();
@@ -254,6 +254,7 @@ on_both! {
     async fn who_waits_for_a_position_has_heard_of_it(db: TestDb) {
         let session = captured(&db).await;
         let stream = db.db.changes();
+        let mut events = stream.subscribe();
         let told = Arc::new(Mutex::new(Vec::new()));
         let list = Arc::clone(&told);
         let _hook = stream.on_event(move |event| {
@@ -261,7 +262,6 @@ on_both! {
                 list.lock().unwrap().extend(commit.changes.iter().map(shown));
             }
         });
-        let mut events = stream.subscribe();
         trusted(&mut events).await;
         join_all((0..50).map(async |id| {
             session.run(&ADD, (id, ONE, "a".to_owned())).await.unwrap();
