@@ -1,5 +1,6 @@
-//! `bench db`: the database layer by itself on PostgreSQL, beside hand-written pipelining and beside sqlx; and its loader
-//! through HTTP.
+//! `bench db`: the database layer by itself on PostgreSQL, beside hand-written pipelining and beside sqlx; its loader
+//! through HTTP; and what change capture costs.
+mod capture;
 mod items;
 mod kit;
 mod loaded;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::{Result, bail};
 use brisk_db::{Db, DbConfig};
 
+use super::capture;
 use super::kit::Kit;
 use super::loaded;
 use super::pipelined::Pipelined;
@@ -21,7 +22,7 @@ use crate::rounds::Size;
 const CALLERS: [usize; 2] = [32, 512];
 
 /// What `--part` may name.
-const PARTS: [&str; 3] = ["statements", "loader", "together"];
+const PARTS: [&str; 4] = ["statements", "loader", "together", "capture"];
 
 pub(crate) async fn run(options: &Options) -> Result<()> {
     if let Some(unknown) = options
@@ -37,6 +38,17 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     let size = Size::of(options);
     let places = Places::new()?;
     let mut report = Report::begin("db", size, Machine::look(places.folder())?);
+    let wanted = |part: &str| options.part.is_empty() || options.part.iter().any(|p| p == part);
+    if wanted("statements") {
+        statements(&places, size, &mut report).await?;
+    }
+    if wanted("capture") {
+        capture::run(&places, size, &mut report).await?;
+    }
+    report.end(options.json.as_deref())
+}
+
+async fn statements(places: &Places, size: Size, report: &mut Report) -> Result<()> {
     let place = places.postgres()?;
     place.run(CREATE)?;
     let url = place.url();
@@ -61,6 +73,9 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
         related::slow_wire(&mut report, &url, size).await?;
     }
     db.close().await;
+    if wanted("capture") {
+        capture::run(&places, size, &mut report).await?;
+    }
     report.end(options.json.as_deref())
 }
 

@@ -7,10 +7,9 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use brisk_core::TenantId;
-use serde_json::Value as Json;
-
 use super::change::{Cell, Cells, Change, What};
+use super::image::{self, Image};
+use brisk_core::TenantId;
 
 /// A row of the outbox.
 #[derive(Clone, Debug)]
@@ -52,27 +51,38 @@ impl Op {
     }
 }
 
-/// Reads entries; remembers names, so that each is kept once.
-#[derive(Debug, Default)]
-pub(super) struct Decoder {
-    names: HashSet<Arc<str>>,
-}
-
 /// Names to remember; columns are few, so more means that something is wrong with us.
 const NAMES: usize = 10_000;
+
+/// Names of tables and columns; each is kept once.
+#[derive(Debug, Default)]
+pub(super) struct Names(HashSet<Arc<str>>);
+
+impl Names {
+    /// One copy of a name for everybody.
+    pub(super) fn name(&mut self, name: &str) -> Arc<str> {
+        if let Some(known) = self.0.get(name) {
+            return Arc::clone(known);
+        }
+        if self.0.len() >= NAMES {
+            self.0.clear();
+        }
+        let name: Arc<str> = name.into();
+        self.0.insert(Arc::clone(&name));
+        name
+    }
+}
+
+/// Reads entries.
+#[derive(Debug, Default)]
+pub(super) struct Decoder {
+    names: Names,
+}
 
 impl Decoder {
     /// One copy of a name for everybody.
     pub(super) fn name(&mut self, name: &str) -> Arc<str> {
-        if let Some(known) = self.names.get(name) {
-            return Arc::clone(known);
-        }
-        if self.names.len() >= NAMES {
-            self.names.clear();
-        }
-        let name: Arc<str> = name.into();
-        self.names.insert(Arc::clone(&name));
-        name
+        self.names.name(name)
     }
 
     /// Appends the changes of one entry. What cannot be read becomes a change of the whole table.
@@ -102,70 +112,8 @@ impl Decoder {
     }
 
     fn rows(&mut self, text: &str) -> Option<Vec<Image>> {
-        let rows: Vec<Json> = serde_json::from_str(text).ok()?;
-        rows.into_iter().map(|row| self.image(row)).collect()
+        image::rows(text, &mut self.names).ok()
     }
-
-    fn image(&mut self, row: Json) -> Option<Image> {
-        let Json::Array(parts) = row else { return None };
-        let [tenant, key, columns] = <[Json; 3]>::try_from(parts).ok()?;
-        let tenant = match tenant {
-            Json::Null => None,
-            tenant => Some(TenantId(tenant.as_i64()?)),
-        };
-        Some(Image {
-            tenant,
-            key: self.cells(key)?,
-            columns: self.cells(columns)?,
-        })
-    }
-
-    fn cells(&mut self, object: Json) -> Option<Cells> {
-        let Json::Object(object) = object else {
-            return None;
-        };
-        let cells = object
-            .into_iter()
-            .map(|(name, value)| Some((self.name(&name), cell(&value)?)));
-        cells.collect::<Option<_>>().map(Cells)
-    }
-}
-
-/// A row before or after.
-#[derive(Debug)]
-struct Image {
-    tenant: Option<TenantId>,
-    key: Cells,
-    columns: Cells,
-}
-
-fn cell(value: &Json) -> Option<Cell> {
-    match value {
-        Json::Null => Some(Cell::Null),
-        Json::Number(n) => n.as_i64().map(Cell::Int),
-        Json::String(text) => match text.split_at_checked(1)? {
-            ("t", text) => Some(Cell::Text(text.into())),
-            ("x", hex) => bytes(hex).map(Cell::Bytes),
-            _ => None,
-        },
-        Json::Bool(_) | Json::Array(_) | Json::Object(_) => None,
-    }
-}
-
-fn bytes(hex: &str) -> Option<Box<[u8]>> {
-    let digits = hex.as_bytes();
-    if !digits.len().is_multiple_of(2) {
-        return None;
-    }
-    let digit = |d: u8| {
-        char::from(d)
-            .to_digit(16)
-            .and_then(|d| u8::try_from(d).ok())
-    };
-    digits
-        .chunks_exact(2)
-        .map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?))
-        .collect()
 }
 
 /// Brings the two states of each row together; what has only one was made or is gone.

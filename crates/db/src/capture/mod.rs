@@ -12,6 +12,7 @@ mod declare;
 mod decode;
 mod drain;
 mod hub;
+mod image;
 mod metrics;
 mod position;
 mod postgres_triggers;
