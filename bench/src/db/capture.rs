@@ -78,7 +78,7 @@ struct Load {
 /// One database, with capture or without.
 struct Side {
     db: Db,
-    _place: Place,
+    place: Place,
     next: Arc<AtomicI64>,
 }
 
@@ -90,7 +90,7 @@ impl Side {
         db.migrate(&[TABLES]).await?;
         Ok(Self {
             db,
-            _place: place,
+            place,
             next: Arc::default(),
         })
     }
@@ -229,6 +229,7 @@ pub(super) async fn run(places: &Places, size: Size, report: &mut Report) -> Res
             _ => places.postgres(),
         };
         let on = Side::open(place("capture-on")?, Capture::Outbox).await?;
+        report.durability(on.place.durability(&on.db).await?);
         let off = Side::open(place("capture-off")?, Capture::Off).await?;
         // Somebody listens, as a cache does.
         let hook = on.db.changes().on_event(|event| {
