@@ -1,5 +1,6 @@
 //! `bench db`: the database layer by itself on PostgreSQL, beside hand-written pipelining and beside sqlx; its loader
 //! through HTTP; and what change capture costs.
+mod bulk;
 mod capture;
 mod items;
 mod kit;

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use anyhow::{Result, bail};
 use brisk_db::{Db, DbConfig};
 
-use super::capture;
 use super::kit::Kit;
 use super::loaded;
 use super::pipelined::Pipelined;
 use super::related;
 use super::sqlx::Sqlx;
 use super::table::{Ask, CREATE, Store, StoreCaller};
+use super::{bulk, capture};
 use crate::Options;
 use crate::engine::Places;
 use crate::load::closed;
@@ -22,7 +22,7 @@ use crate::rounds::Size;
 const CALLERS: [usize; 2] = [32, 512];
 
 /// What `--part` may name.
-const PARTS: [&str; 4] = ["statements", "loader", "together", "capture"];
+const PARTS: [&str; 5] = ["statements", "loader", "together", "bulk", "capture"];
 
 pub(crate) async fn run(options: &Options) -> Result<()> {
     if let Some(unknown) = options
@@ -39,16 +39,6 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     let places = Places::new()?;
     let mut report = Report::begin("db", size, Machine::look(places.folder())?);
     let wanted = |part: &str| options.part.is_empty() || options.part.iter().any(|p| p == part);
-    if wanted("statements") {
-        statements(&places, size, &mut report).await?;
-    }
-    if wanted("capture") {
-        capture::run(&places, size, &mut report).await?;
-    }
-    report.end(options.json.as_deref())
-}
-
-async fn statements(places: &Places, size: Size, report: &mut Report) -> Result<()> {
     let place = places.postgres()?;
     place.run(CREATE)?;
     let url = place.url();
@@ -57,7 +47,6 @@ async fn statements(places: &Places, size: Size, report: &mut Report) -> Result<
     let kit = Arc::new(Kit(db.clone()));
     let hand = Arc::new(Pipelined::connect(&url).await?);
     let pool = Arc::new(Sqlx::connect(&url).await?);
-    let wanted = |part: &str| options.part.is_empty() || options.part.iter().any(|p| p == part);
     if wanted("statements") {
         statements(&mut report, &kit, &hand, &pool, size).await?;
     }
@@ -73,6 +62,9 @@ async fn statements(places: &Places, size: Size, report: &mut Report) -> Result<
         related::slow_wire(&mut report, &url, size).await?;
     }
     db.close().await;
+    if wanted("bulk") {
+        bulk::measure(&mut report, &places, size).await?;
+    }
     if wanted("capture") {
         capture::run(&places, size, &mut report).await?;
     }
