@@ -30,6 +30,10 @@ pub(crate) use pool::PostgresTransaction;
 /// After this much silence on the wire a peer is taken for dead, so that nobody waits for a machine that vanished.
 const SILENCE: Duration = Duration::from_secs(20);
 
+/// A statement on a lane is planned once and not for each set of parameters: planning a join takes longer than running it.
+/// The server plans anew when it has new statistics. Plans look for rows by index, as storage without moving parts does.
+const PLANNING: &str = "-c plan_cache_mode=force_generic_plan -c random_page_cost=1.1";
+
 /// The PostgreSQL engine.
 #[derive(Debug)]
 pub(crate) struct Postgres {
@@ -66,8 +70,11 @@ impl Postgres {
             ("statement_timeout", config.slow_statement_timeout),
             ("idle_in_transaction_session_timeout", hold),
         ];
+        let mut lanes = with_limits(&address, &lane);
+        let options = lanes.get_options().unwrap_or_default();
+        lanes.options(format!("{options} {PLANNING}"));
         Ok(Self {
-            lanes: lanes::Lanes::open(&with_limits(&address, &lane), config),
+            lanes: lanes::Lanes::open(&lanes, config),
             pool: pool::Pool::open(with_limits(&address, &own), config, patience)?,
             pace: Pace::new(config.slow_apart),
             gate: Gate::new(config.lanes.max(1) * LANE_PLACES, patience),

@@ -1,4 +1,4 @@
-//! Lists of issues and reports: one page and how many there are, in two statements that travel together.
+//! Lists of issues and reports: one page and how many there are, in two statements at most.
 
 use brisk_db::{CursorKey, Session};
 use jiff::Timestamp;
@@ -112,15 +112,22 @@ pub(crate) async fn reports(
         None => None,
     };
     let lists = ReportLists(session);
+    let seal = |last: &ReportListRow| key.seal(tenant, LIST, &bound, &report_position(last));
+    let ask = paging.ask(after);
+    if paging.count == Some(Count::Auto) && filter.is_plain() {
+        let (items, known) = lists.page_and_total(filter, order, ask).await?;
+        let total = match known {
+            Some(total) => total,
+            None => lists.count(filter, Count::Auto).await?,
+        };
+        return Ok(paging.cut(items, Some(total), seal));
+    }
     let count = async {
         match paging.count {
             Some(count) => lists.count(filter, count).await.map(Some),
             None => Ok(None),
         }
     };
-    let page = lists.page(filter, order, paging.ask(after));
-    let (items, total) = futures::try_join!(page, count)?;
-    Ok(paging.cut(items, total, |last| {
-        key.seal(tenant, LIST, &bound, &report_position(last))
-    }))
+    let (items, total) = futures::try_join!(lists.page(filter, order, ask), count)?;
+    Ok(paging.cut(items, total, seal))
 }

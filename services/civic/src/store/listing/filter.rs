@@ -87,6 +87,17 @@ pub(crate) struct ReportFilter {
     pub(crate) processed: Option<bool>,
 }
 
+impl ReportFilter {
+    /// Whether it has all reports, or all of an area: the scores know their number.
+    pub(crate) fn is_plain(&self) -> bool {
+        *self
+            == Self {
+                area_id: self.area_id,
+                ..Self::default()
+            }
+    }
+}
+
 /// What issues are sorted by; ties by id, in the same direction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -149,18 +160,23 @@ pub(crate) enum Total {
 }
 
 impl Total {
-    /// The total of a count that stopped after one more than [`COUNT_CAP`]; `known` is a recent figure, if there is one.
-    pub(super) fn capped(n: i64, known: Option<f64>) -> Self {
+    /// The total of a count; with [`Count::Auto`] it stopped after one more than [`COUNT_CAP`].
+    pub(super) fn counted(n: i64, count: Count) -> Self {
         let counted = u64::try_from(n).unwrap_or_default();
-        if n <= COUNT_CAP {
-            return Self::Exact(counted);
+        match count {
+            Count::Auto if n > COUNT_CAP => Self::Estimate(counted),
+            Count::Auto | Count::Exact => Self::Exact(counted),
         }
+    }
+
+    /// A total that the scores know, where it is more than would be counted.
+    pub(super) fn beyond_the_cap(known: f64) -> Option<Self> {
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "a count of rows, kept as a number"
         )]
-        let known = known.map_or(0, |k| k.max(0.0) as u64);
-        Self::Estimate(known.max(counted))
+        let known = known.max(0.0) as u64;
+        (known > COUNT_CAP.unsigned_abs()).then_some(Self::Estimate(known))
     }
 }

@@ -169,10 +169,7 @@ impl IssueLists<'_> {
         query.expr(Expr::cust("count(*)")).from_subquery(rows, "c");
         let n: Vec<i64> = self.0.select("civic.listing.issues_count", &query).await?;
         let n = n.first().copied().unwrap_or_default();
-        Ok(match count {
-            Count::Auto => Total::capped(n, None),
-            Count::Exact => Total::Exact(u64::try_from(n).unwrap_or_default()),
-        })
+        Ok(Total::counted(n, count))
     }
 
     /// At most `limit` points in view, the newest first.

@@ -1,18 +1,32 @@
 //! Lists of reports.
 
 use brisk_db::sea_query::{Expr, ExprTrait, Func, Order as Direction, Query, SelectStatement};
-use brisk_db::{FromRow, Session};
+use brisk_db::{DecodeError, FromRow, Row, Session};
 use jiff::Timestamp;
 
 use super::filter::{COUNT_CAP, Count, Order, PageAsk, Position, ReportFilter, Total};
 use super::issues::begins_with;
 use crate::store::report::ReportListRow;
 
-/// A count that stopped at its cap, or was left out, beside what the last computed scores say.
-#[derive(Clone, Copy, Debug, PartialEq, FromRow)]
-struct CountRow {
-    n: i64,
+/// The name of both ways to ask for a page.
+const PAGE: &str = "civic.listing.reports";
+
+/// A row of a page beside what the last computed scores say of the whole list.
+struct PageRow {
+    report: ReportListRow,
     known: Option<f64>,
+}
+
+impl FromRow for PageRow {
+    /// Those of the report; `known` follows.
+    const COLUMNS: &'static [&'static str] = ReportListRow::COLUMNS;
+
+    fn from_row(row: &Row<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            report: ReportListRow::from_row(row)?,
+            known: row.get(Self::COLUMNS.len())?,
+        })
+    }
 }
 
 /// Lists of reports; each query filters by the session's tenant.
@@ -26,9 +40,58 @@ impl ReportLists<'_> {
         order: Order,
         ask: PageAsk,
     ) -> Result<Vec<ReportListRow>, brisk_db::Error> {
+        let query = self.ordered(filter, order, ask.after);
+        self.0.select_page(PAGE, &query, ask.limit, ask.skip).await
+    }
+
+    /// As [`ReportLists::page`], with the total of a list of all reports, or all of an area, where the scores know of more
+    /// than would be counted. They are computed a second or two after each change.
+    pub(crate) async fn page_and_total(
+        &self,
+        filter: &ReportFilter,
+        order: Order,
+        ask: PageAsk,
+    ) -> Result<(Vec<ReportListRow>, Option<Total>), brisk_db::Error> {
+        let mut query = self.ordered(filter, order, ask.after);
+        query.expr(self.known(filter.area_id));
+        let rows: Vec<PageRow> = self
+            .0
+            .select_page(PAGE, &query, ask.limit, ask.skip)
+            .await?;
+        let known = rows.first().and_then(|row| row.known);
+        let total = known.and_then(Total::beyond_the_cap);
+        Ok((rows.into_iter().map(|row| row.report).collect(), total))
+    }
+
+    /// How many the filter has.
+    pub(crate) async fn count(
+        &self,
+        filter: &ReportFilter,
+        count: Count,
+    ) -> Result<Total, brisk_db::Error> {
+        let mut rows = self.narrowed(filter);
+        rows.expr(Expr::cust("1"));
+        if count == Count::Auto {
+            rows.limit(COUNT_CAP.unsigned_abs() + 1);
+        }
+        let mut query = Query::select();
+        query.expr(Expr::cust("count(*)")).from_subquery(rows, "c");
+        let n: Vec<i64> = self.0.select("civic.listing.reports_count", &query).await?;
+        Ok(Total::counted(
+            n.first().copied().unwrap_or_default(),
+            count,
+        ))
+    }
+
+    fn ordered(
+        &self,
+        filter: &ReportFilter,
+        order: Order,
+        after: Option<Position>,
+    ) -> SelectStatement {
         let mut query = self.narrowed(filter);
         query.columns(ReportListRow::COLUMNS.iter().copied());
-        if let Some(after) = ask.after {
+        if let Some(after) = after {
             let here = Expr::tuple([Expr::col("submitted_at"), Expr::col("id")]);
             let at = Timestamp::from_microsecond(after.key).unwrap_or(Timestamp::MAX);
             let there = Expr::tuple([Expr::val(at), Expr::val(after.id)]);
@@ -44,53 +107,7 @@ impl ReportLists<'_> {
         query
             .order_by("submitted_at", direction.clone())
             .order_by("id", direction);
-        self.0
-            .select_page("civic.listing.reports", &query, ask.limit, ask.skip)
-            .await
-    }
-
-    /// How many the filter has.
-    pub(crate) async fn count(
-        &self,
-        filter: &ReportFilter,
-        count: Count,
-    ) -> Result<Total, brisk_db::Error> {
-        let mut rows = self.narrowed(filter);
-        rows.expr(Expr::cust("1"));
-        if count == Count::Auto {
-            rows.limit(COUNT_CAP.unsigned_abs() + 1);
-        }
-        let mut counted = Query::select();
-        counted
-            .expr(Expr::cust("count(*)"))
-            .from_subquery(rows, "c");
-        let counted = Expr::SubQuery(None, Box::new(counted.into()));
-        let mut query = Query::select();
-        // Scores are computed a second or two after each change and know the number of all reports by area.
-        let plain = ReportFilter {
-            area_id: filter.area_id,
-            ..ReportFilter::default()
-        };
-        if count == Count::Auto && *filter == plain {
-            let known = self.known(filter.area_id);
-            // Where they know of more than is counted, nothing is counted.
-            let many = Expr::from(Func::coalesce([known.clone(), Expr::val(0.0)]));
-            let n = Expr::case(many.gt(count_as_score()), COUNT_CAP + 1).finally(counted);
-            query.expr(n).expr(known);
-        } else {
-            query
-                .expr(counted)
-                .expr(Expr::cust("CAST(NULL AS double precision)"));
-        }
-        let found: Vec<CountRow> = self.0.select("civic.listing.reports_count", &query).await?;
-        let row = found
-            .first()
-            .copied()
-            .unwrap_or(CountRow { n: 0, known: None });
-        Ok(match count {
-            Count::Auto => Total::capped(row.n, row.known),
-            Count::Exact => Total::Exact(u64::try_from(row.n).unwrap_or_default()),
-        })
+        query
     }
 
     /// How many reports the last computed scores counted.
@@ -138,16 +155,6 @@ impl ReportLists<'_> {
         }
         query
     }
-}
-
-/// The cap as scores are kept.
-fn count_as_score() -> f64 {
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "ten thousand is a number that f64 holds"
-    )]
-    let cap = COUNT_CAP as f64;
-    cap
 }
 
 /// The sort key of a row as a cursor keeps it.
