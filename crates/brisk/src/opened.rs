@@ -205,8 +205,12 @@ impl Opened {
         let mut mounted = Vec::new();
         let mut tasks = Vec::new();
         let mut hooks: Vec<(&'static str, Hook)> = Vec::new();
-        // Also where nobody listens: on PostgreSQL it keeps the outbox small.
-        kit.db.changes().start();
+        // Also where nobody listens: on PostgreSQL it keeps the outbox small. Where nothing is captured there is nothing to
+        // look at.
+        let changes = kit.db.changes();
+        if changes.captures_any() {
+            changes.start();
+        }
         self.fill().await;
         for (service, settings) in self.services.drain(..) {
             let name = service.name();

@@ -115,6 +115,11 @@ impl ChangeStream {
     pub fn captured(&self, table: &str) -> Option<Captured> {
         self.hub().declarations().get(table).cloned()
     }
+
+    /// Whether any table is captured.
+    pub fn captures_any(&self) -> bool {
+        !self.hub().declarations().is_empty()
+    }
 }
 
 /// One subscriber's end. Dropped, it is forgotten.
