@@ -16,6 +16,8 @@ use crate::report::{Goal, Report, Row, Unit};
 use crate::rounds::{Size, float};
 use crate::seed::{self, END};
 
+const YEAR: i64 = 365 * 86_400;
+
 /// Rows each second that the engine must carry.
 const fn goal(place: &Place) -> f64 {
     match place {
@@ -31,16 +33,49 @@ pub(super) async fn measure(
     size: Size,
 ) -> Result<()> {
     Report::part("import of a file, end to end");
-    let file = places.folder().join("reports.csv");
-    write(&file, size.import_rows())?;
+    for lines in [Lines::ByTime, Lines::Shuffled] {
+        let file = places.folder().join("reports.csv");
+        write(&file, size.import_rows(), lines)?;
+        both(report, places, program, &file, lines, size).await?;
+    }
+    Ok(())
+}
+
+/// How the lines of a file follow each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lines {
+    /// As in what cities publish.
+    ByTime,
+    /// In no order at all: each row meets other pages of the indexes and another day of the figures.
+    Shuffled,
+}
+
+impl Lines {
+    const fn title(self) -> &'static str {
+        match self {
+            Self::ByTime => "rows in order of time",
+            Self::Shuffled => "rows in no order",
+        }
+    }
+}
+
+async fn both(
+    report: &mut Report,
+    places: &Places,
+    program: &Program,
+    file: &Path,
+    lines: Lines,
+    size: Size,
+) -> Result<()> {
     for engine in 0..2 {
         let mut rates = Vec::new();
         let mut last = None;
         let mut failed = None;
         for round in 0..size.rounds() {
-            let [sqlite, postgres] = places.both(&format!("import-{engine}-{round}"))?;
+            let [sqlite, postgres] =
+                places.both(&format!("import-{lines:?}-{engine}-{round}").to_lowercase())?;
             let place = if engine == 0 { sqlite } else { postgres };
-            match once(&place, program, &file, size).await {
+            match once(&place, program, file, size).await {
                 Ok((rate, what)) => {
                     rates.push(rate);
                     last = Some((place, what));
@@ -55,7 +90,7 @@ pub(super) async fn measure(
             (None, Some((place, what))) => report.row(
                 Row::new(
                     "import",
-                    format!("{} import, rows", place.engine()),
+                    format!("{} import, {}", place.engine(), lines.title()),
                     Unit::PerSecond,
                     &rates,
                 )
@@ -120,7 +155,7 @@ async fn once(place: &Place, program: &Program, file: &Path, size: Size) -> Resu
 }
 
 /// A year of cases, a line each, in the service's own layout.
-fn write(path: &Path, rows: usize) -> Result<()> {
+fn write(path: &Path, rows: usize, lines: Lines) -> Result<()> {
     let mut out = BufWriter::new(File::create(path)?);
     writeln!(
         out,
@@ -129,7 +164,10 @@ fn write(path: &Path, rows: usize) -> Result<()> {
     let mut rng = Rng::with_seed(42);
     for row in 0..rows {
         let category = Category::ALL[rng.usize(0..Category::ALL.len())];
-        let submitted = END - rng.i64(0..365 * 86_400);
+        let submitted = match lines {
+            Lines::ByTime => END - YEAR + YEAR * i64::try_from(row)? / i64::try_from(rows)?,
+            Lines::Shuffled => END - rng.i64(0..YEAR),
+        };
         let resolved = (rng.u32(0..10) > 0).then(|| submitted + rng.i64(3_600..6 * 86_400));
         let (lat, lon, location) = seed::place(&mut rng, 0);
         writeln!(
