@@ -246,7 +246,10 @@ impl IssueLists<'_> {
                 JoinType::LeftJoin,
                 "civic_sla_metrics",
                 "s",
-                clock("issue_id").equals(("i", "id")),
+                // The tenant too, so that a list of all its issues needs no look at the clocks of others.
+                clock("issue_id")
+                    .equals(("i", "id"))
+                    .and(clock("tenant_id").equals(("i", "tenant_id"))),
             )
             .and_where(issue("tenant_id").eq(self.0.tenant().get()));
         // The words are ours, so they may stand in the text: the planner then knows how rare they are. In one order and
