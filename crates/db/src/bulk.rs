@@ -51,6 +51,11 @@ pub(crate) struct Insert {
 }
 
 impl Insert {
+    /// Which of the values of a row is that of a column.
+    pub(crate) fn place_of(&self, column: &str) -> Option<usize> {
+        self.columns.iter().position(|(name, _)| *name == column)
+    }
+
     pub(crate) fn of<T: Record>(
         rows: Vec<T>,
         on_conflict: OnConflict,

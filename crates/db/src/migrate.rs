@@ -69,7 +69,7 @@ impl Db {
                                 .map_err(|e| set.failed(e))?;
                             applied += report.applied_migrations().len();
                         }
-                        migrated_sqlite(conn, capture)?;
+                        migrated_sqlite(conn)?;
                         Ok(applied)
                     })
                     .await

@@ -82,14 +82,18 @@ impl Transaction {
     }
 
     pub(crate) async fn savepoint(&self) -> Result<(), Error> {
-        self.step("db.savepoint", self.plain("SAVEPOINT brisk"))
-            .await
+        self.step("db.savepoint", async {
+            match &self.place {
+                Place::Sqlite(transaction) => transaction.savepoint().await,
+                Place::Postgres(transaction) => transaction.savepoint().await,
+            }
+        })
+        .await
     }
 
     /// Keeps what was written since the latest savepoint.
     pub(crate) async fn release(&self) -> Result<(), Error> {
-        self.step("db.savepoint", self.plain("RELEASE SAVEPOINT brisk"))
-            .await
+        self.step("db.savepoint", self.leave_savepoint(false)).await
     }
 
     /// Undoes what was written since the latest savepoint; the transaction can go on.
@@ -97,8 +101,7 @@ impl Transaction {
         if self.state.load(Ordering::Relaxed) == CLOSED {
             return Err(over("db.savepoint"));
         }
-        self.plain("ROLLBACK TO SAVEPOINT brisk").await?;
-        self.plain("RELEASE SAVEPOINT brisk").await?;
+        self.leave_savepoint(true).await?;
         // Closed meanwhile, it stays so.
         let _closed =
             self.state
@@ -106,10 +109,10 @@ impl Transaction {
         Ok(())
     }
 
-    async fn plain(&self, text: &'static str) -> Result<(), Error> {
+    async fn leave_savepoint(&self, undo: bool) -> Result<(), Error> {
         match &self.place {
-            Place::Sqlite(transaction) => transaction.plain("db.savepoint", text).await,
-            Place::Postgres(transaction) => transaction.plain("db.savepoint", text).await,
+            Place::Sqlite(transaction) => transaction.leave_savepoint(undo).await,
+            Place::Postgres(transaction) => transaction.leave_savepoint(undo).await,
         }
     }
 

@@ -65,18 +65,36 @@ impl Cell {
 
 /// Named cells, in the order of their declaration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Cells(pub(crate) Vec<(Arc<str>, Cell)>);
+pub struct Cells {
+    /// Of the declaration, for all rows that were written under it.
+    names: Arc<[Arc<str>]>,
+    cells: Box<[Cell]>,
+}
 
 impl Cells {
+    /// As many cells as there are names.
+    pub(super) fn new(names: &Arc<[Arc<str>]>, cells: Box<[Cell]>) -> Self {
+        debug_assert_eq!(names.len(), cells.len(), "a cell for each name");
+        Self {
+            names: Arc::clone(names),
+            cells,
+        }
+    }
+
     /// The cell of a column; none where the column was not declared when the change was made.
     pub fn get(&self, column: &str) -> Option<&Cell> {
-        let found = self.0.iter().find(|(name, _)| &**name == column);
+        let found = self.iter().find(|(name, _)| *name == column);
         found.map(|(_, cell)| cell)
     }
 
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Cell)> {
-        self.0.iter().map(|(name, cell)| (&**name, cell))
+        self.names.iter().map(|name| &**name).zip(&self.cells)
+    }
+
+    /// The values alone.
+    pub(super) const fn values(&self) -> &[Cell] {
+        &self.cells
     }
 }
 

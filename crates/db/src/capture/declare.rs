@@ -2,7 +2,7 @@
 //!
 //! A migration declares a table by adding a row, in the same words on both engines. So what is captured changes at one
 //! moment for all nodes, whatever release they are, and a node of an older release makes the triggers that the newer
-//! declaration asks for. The triggers are generated here and not in the migrations' text, because the two engines'
+//! declaration asks for. The triggers are generated and not part of the migrations' text, because those of the two engines
 //! have nothing in common and because a better generator must reach tables that were declared long ago.
 
 use std::collections::{BTreeSet, HashMap};
@@ -10,8 +10,11 @@ use std::sync::Arc;
 
 use super::postgres_triggers;
 
-/// The version of what the generators make; raised with each change of it.
-const GENERATOR: u32 = 1;
+/// The version of what the generator for PostgreSQL makes; raised with each change of it.
+const GENERATOR: u32 = 2;
+
+/// Columns of one table; a function of PostgreSQL takes a hundred arguments.
+const MOST_COLUMNS: usize = 90;
 
 /// A declared table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,6 +74,11 @@ impl Declared {
         if captured.key.is_empty() {
             return Err(format!("{table} is captured without a key"));
         }
+        if captured.key.len() + captured.columns.len() > MOST_COLUMNS {
+            return Err(format!(
+                "{table} has more than {MOST_COLUMNS} captured columns"
+            ));
+        }
         let wanted = format!(
             "{}|{}|{}",
             captured.tenant.as_deref().unwrap_or_default(),
@@ -90,11 +98,6 @@ impl Declared {
         made.is_some_and(|(version, definition)| {
             definition == self.wanted && version.parse::<u32>().is_ok_and(|v| v >= GENERATOR)
         })
-    }
-
-    /// Whether it has triggers of any kind.
-    pub(super) const fn was_made(&self) -> bool {
-        self.made.is_some()
     }
 
     /// What to write into `made`.
@@ -173,9 +176,12 @@ impl Declarations {
     }
 }
 
-/// The names of a table's triggers, for INSERT, UPDATE, DELETE and TRUNCATE.
-pub(super) fn trigger_names(table: &str) -> [String; 4] {
-    ["insert", "update", "delete", "truncate"].map(|event| format!("brisk_capture_{table}_{event}"))
+/// What fires triggers on PostgreSQL.
+pub(super) const EVENTS: [&str; 4] = ["insert", "update", "delete", "truncate"];
+
+/// The name of a table's trigger for one of them, and of its function.
+pub(super) fn trigger_name(table: &str, event: &str) -> String {
+    format!("brisk_capture_{table}_{event}")
 }
 
 pub(super) use postgres_triggers::Types;

@@ -1,14 +1,14 @@
-//! Rows of the outbox and the changes that they stand for.
+//! Rows of the outbox on PostgreSQL and the changes that they stand for.
 //!
-//! A row as triggers write it is a JSON array of tenant, key columns and declared columns:
-//! `[7, {"id": 12}, {"status": "topen"}]`. It names its columns, so that rows written under an older declaration are
-//! read right. Texts begin with `t`, bytes in hexadecimal with `x`; numbers are numbers.
+//! An entry holds the rows of one statement before and after, each as a JSON array of its values, and names the layout
+//! of these arrays.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::change::{Cell, Cells, Change, What};
-use super::image::{self, Image};
+use super::change::{Change, What};
+use super::image;
+use super::layout::{Image, Layouts, tell};
 use brisk_core::TenantId;
 
 /// A row of the outbox.
@@ -18,9 +18,12 @@ pub(super) struct Entry {
     pub(super) table: Arc<str>,
     /// Of a bulk load.
     pub(super) tenant: Option<i64>,
-    /// JSON arrays of rows before and after.
-    pub(super) old: Option<String>,
-    pub(super) new: Option<String>,
+    /// The order of the values in the rows before and after.
+    pub(super) layout: Option<String>,
+    pub(super) before: Vec<String>,
+    pub(super) after: Vec<String>,
+    /// What a note of the outbox's own says.
+    pub(super) note: Option<String>,
 }
 
 /// What a row of the outbox says.
@@ -32,7 +35,7 @@ pub(super) enum Op {
     Many,
     /// Emptied, or changed by a program that does not say more.
     Whole,
-    /// A note of the outbox's own: a part of it was emptied. `new` is the snapshot that says what may be gone.
+    /// A note of the outbox's own: a part of it was emptied. It is the snapshot that says what may be gone.
     Pruned,
     /// A note of the outbox's own: what is captured has changed.
     Redeclared,
@@ -51,10 +54,10 @@ impl Op {
     }
 }
 
-/// Names to remember; columns are few, so more means that something is wrong with us.
+/// Names to remember; tables are few, so more means that something is wrong with us.
 const NAMES: usize = 10_000;
 
-/// Names of tables and columns; each is kept once.
+/// Names of tables; each is kept once.
 #[derive(Debug, Default)]
 pub(super) struct Names(HashSet<Arc<str>>);
 
@@ -77,6 +80,7 @@ impl Names {
 #[derive(Debug, Default)]
 pub(super) struct Decoder {
     names: Names,
+    layouts: Layouts,
 }
 
 impl Decoder {
@@ -97,11 +101,14 @@ impl Decoder {
             Op::Whole => changes.push(whole(None)),
             Op::Many => changes.push(whole(entry.tenant.map(TenantId))),
             Op::Rows => {
-                let mut read = |text: &Option<String>| {
-                    text.as_ref()
-                        .map_or_else(|| Some(Vec::new()), |t| self.rows(t))
-                };
-                if let (Some(old), Some(new)) = (read(&entry.old), read(&entry.new)) {
+                let layout = entry.layout.as_deref().and_then(|l| self.layouts.get(l));
+                let rows = layout.and_then(|layout| {
+                    let read = |rows: &[String]| -> Option<Vec<Image>> {
+                        rows.iter().map(|row| image::row(row, &layout)).collect()
+                    };
+                    Some((read(&entry.before)?, read(&entry.after)?))
+                });
+                if let Some((old, new)) = rows {
                     pair(&entry.table, old, new, changes);
                 } else {
                     tracing::error!(table = %entry.table, "a captured change cannot be read");
@@ -110,65 +117,43 @@ impl Decoder {
             }
         }
     }
-
-    fn rows(&mut self, text: &str) -> Option<Vec<Image>> {
-        image::rows(text, &mut self.names).ok()
-    }
 }
 
 /// Brings the two states of each row together; what has only one was made or is gone.
-fn pair(table: &Arc<str>, old: Vec<Image>, new: Vec<Image>, changes: &mut Vec<Change>) {
-    let mut change = |tenant, key, old, new| {
-        changes.push(Change {
-            table: Arc::clone(table),
-            tenant,
-            what: What::Row { key, old, new },
-        });
-    };
-    if old.len() == 1
-        && new.len() == 1
-        && old[0].tenant == new[0].tenant
-        && old[0].key == new[0].key
-    {
-        for (old, new) in old.into_iter().zip(new) {
-            change(new.tenant, new.key, Some(old.columns), Some(new.columns));
-        }
+fn pair(table: &Arc<str>, mut old: Vec<Image>, new: Vec<Image>, changes: &mut Vec<Change>) {
+    if old.len() <= 1 && new.len() <= 1 {
+        tell(table, old.pop(), new.into_iter().next(), changes);
         return;
     }
     let mut after: HashMap<_, _> = HashMap::with_capacity(new.len());
     for image in new {
-        after.insert((image.tenant, plain(&image.key)), image);
+        after.insert((image.tenant, image.key.values().to_vec()), image);
     }
     for image in old {
-        let now = after.remove(&(image.tenant, plain(&image.key)));
-        change(
-            image.tenant,
-            image.key,
-            Some(image.columns),
-            now.map(|now| now.columns),
-        );
+        let now = after.remove(&(image.tenant, image.key.values().to_vec()));
+        tell(table, Some(image), now, changes);
     }
     // Rows of one statement have no order among each other.
-    for ((tenant, _), image) in after {
-        change(tenant, image.key, None, Some(image.columns));
+    for image in after.into_values() {
+        tell(table, None, Some(image), changes);
     }
-}
-
-fn plain(key: &Cells) -> Vec<Cell> {
-    key.0.iter().map(|(_, cell)| cell.clone()).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capture::change::{Cell, Cells};
 
-    fn decoded(old: Option<&str>, new: Option<&str>) -> Vec<Change> {
+    fn decoded(layout: &str, before: &[&str], after: &[&str]) -> Vec<Change> {
+        let rows = |rows: &[&str]| rows.iter().map(|&row| row.to_owned()).collect();
         let entry = Entry {
             op: Op::Rows,
             table: "t".into(),
             tenant: None,
-            old: old.map(str::to_owned),
-            new: new.map(str::to_owned),
+            layout: Some(layout.to_owned()),
+            before: rows(before),
+            after: rows(after),
+            note: None,
         };
         let mut changes = Vec::new();
         Decoder::default().decode(&entry, &mut changes);
@@ -200,10 +185,10 @@ mod tests {
 
     #[test]
     fn updates_pair_by_tenant_and_key() {
-        let old = r#"[[1,{"id":1},{"s":"ta"}],[1,{"id":2},{"s":null}],[2,{"id":3},{"s":4}]]"#;
-        let new = r#"[[1,{"id":2},{"s":"tb"}],[1,{"id":9},{"s":"ta"}],[5,{"id":3},{"s":4}]]"#;
+        let old = [r#"[1,1,"a"]"#, "[1,2,null]", "[2,3,4]"];
+        let new = [r#"[1,2,"b"]"#, r#"[1,9,"a"]"#, "[5,3,4]"];
         assert_eq!(
-            shown(&decoded(Some(old), Some(new))),
+            shown(&decoded("t|id|s", &old, &new)),
             [
                 "1 1 Text(\"a\") -",
                 "1 2 Null Text(\"b\")",
@@ -216,10 +201,8 @@ mod tests {
 
     #[test]
     fn values_have_one_form() {
-        let changes = decoded(
-            None,
-            Some(r#"[[null,{"id":1},{"a":"x00fF","b":"tx","c":"t"}]]"#),
-        );
+        let row = r#"[1,"\\x00fF","x","","0f-1e",true]"#;
+        let changes = decoded("|id|a:x,b,c,u:x,f", &[], &[row]);
         let What::Row {
             new: Some(cells), ..
         } = &changes[0].what
@@ -227,26 +210,29 @@ mod tests {
             panic!("{changes:?}");
         };
         assert_eq!(changes[0].tenant, None);
-        assert_eq!(
-            cells.get("a"),
-            Some(&Cell::Bytes([0, 255].as_slice().into()))
-        );
+        let bytes = |bytes: &[u8]| Some(Cell::Bytes(bytes.into()));
+        assert_eq!(cells.get("a").cloned(), bytes(&[0, 255]));
         assert_eq!(cells.get("b"), Some(&Cell::Text("x".into())));
         assert_eq!(cells.get("c"), Some(&Cell::Text("".into())));
+        assert_eq!(cells.get("u").cloned(), bytes(&[15, 30]));
+        assert_eq!(cells.get("f"), Some(&Cell::Int(1)));
         assert_eq!(cells.get("d"), None);
     }
 
     #[test]
     fn what_cannot_be_read_concerns_the_whole_table() {
-        for bad in [
-            "",
-            "{}",
-            "[1]",
-            "[[1,{}]]",
-            r#"[[1,{"id":1},{"s":"q"}]]"#,
-            r#"[[1,{"id":1.5},{}]]"#,
+        for (layout, bad) in [
+            ("t|id|s", ""),
+            ("t|id|s", "{}"),
+            ("t|id|s", "[1]"),
+            ("t|id|s", "[1,1,1,1]"),
+            ("t|id|s", "[null,1,1]"),
+            ("t|id|s:x", r#"[1,1,"q"]"#),
+            ("t|id|s:x", r#"[1,1,"abc"]"#),
+            ("t|id|s", "[1,1.5,1]"),
+            ("t", "[1]"),
         ] {
-            let changes = decoded(None, Some(bad));
+            let changes = decoded(layout, &[], &[bad]);
             assert_eq!(changes.len(), 1, "{bad}");
             assert_eq!(
                 (changes[0].tenant, &changes[0].what),

@@ -1,23 +1,19 @@
-//! SQLite: the writer empties the outbox inside each of its transactions and tells what was in it after the commit,
-//! before those who wrote are answered.
+//! SQLite: what a transaction of the writer has changed is told after its commit, before those who wrote are answered.
 //!
-//! What another program commits is noticed by `PRAGMA data_version`. Its rows wait in the outbox and are told, but they
-//! need not be all: it may be another process of ours, which empties the outbox itself, or have its triggers off, and
-//! without `recursive_triggers` a REPLACE hides the row that it removes. So its commits are told for whole tables too.
+//! What another program commits is noticed by `PRAGMA data_version`, and told for all captured tables as a whole: our
+//! triggers are not in the file.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::Connection;
 
-use super::Capture;
 use super::change::{Change, Commit, ResetReason, What};
-use super::decode::{Decoder, Entry, Op};
+use super::declare::Captured;
 use super::hub::{Hub, Standing};
-use super::sync;
-
-/// Rows of one commit that are told one by one; of more, only tables and tenants are.
-const NAMED_ROWS: usize = 4_096;
+use super::notes::Notes;
+use super::{Capture, sqlite_triggers, sync};
+use crate::column::BoxedError;
 
 /// How often the writer asks whether another program has committed.
 pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -27,175 +23,135 @@ pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(10);
 pub(crate) struct Drain {
     hub: Arc<Hub>,
     capture: Capture,
-    /// Whether there are triggers that write to the outbox.
+    notes: Notes,
+    /// Whether anything is captured.
     active: bool,
     fingerprint: String,
-    decoder: Decoder,
+    /// The version of the schema that was followed, and whether the stream was started then.
+    seen: Option<(i64, bool)>,
+    /// Whether it could not be followed.
+    blind: bool,
+    /// Whether the triggers were made by the transaction under way, and go when it is undone.
+    fresh: bool,
     version: i64,
     looked_at: Option<Instant>,
 }
 
-/// What a transaction changed, to be told once it is committed.
-#[derive(Debug, Default)]
-pub(crate) struct Taken(Vec<Entry>);
-
 impl Drain {
-    pub(crate) fn new(conn: &Connection, hub: Arc<Hub>, capture: Capture) -> Self {
+    pub(crate) fn new(conn: &Connection, hub: Arc<Hub>, capture: Capture) -> rusqlite::Result<Self> {
         let mut drain = Self {
+            notes: Notes::over(conn)?,
             hub,
             capture,
             active: false,
             fingerprint: String::new(),
-            decoder: Decoder::default(),
+            seen: None,
+            blind: false,
+            fresh: false,
             version: 0,
             looked_at: None,
         };
         drain.refresh(conn);
-        drain
+        Ok(drain)
     }
 
-    /// Reads anew what is captured; whether it differs.
+    /// What the writer's statements leave for it.
+    pub(crate) fn notes(&self) -> Notes {
+        self.notes.clone()
+    }
+
+    /// Follows the schema, which a migration of this or of another program may have changed; whether what is captured
+    /// differs.
+    ///
+    /// Where the triggers cannot be made, writes go on and the stream is not trusted.
     fn refresh(&mut self, conn: &Connection) -> bool {
-        let found = match sync::look_sqlite(conn) {
-            Ok(found) => found,
+        match self.follow(conn) {
+            Ok(differs) => differs,
             Err(e) => {
-                tracing::error!(error = %e, "what is captured cannot be read");
-                return false;
+                tracing::error!(error = %e, "what is captured cannot be followed; run the migrations");
+                self.blind = true;
+                false
             }
+        }
+    }
+
+    fn follow(&mut self, conn: &Connection) -> Result<bool, BoxedError> {
+        let version: i64 = conn
+            .prepare_cached("PRAGMA schema_version")?
+            .query_row([], |row| row.get(0))?;
+        let seen = Some((version, self.hub.is_started()));
+        if std::mem::replace(&mut self.seen, seen) == seen {
+            return Ok(false);
+        }
+        // A trigger that does not fit its table any more would fail every write.
+        sqlite_triggers::install(conn, &[])?;
+        self.fresh = !conn.is_autocommit();
+        self.active = false;
+        let found = sync::look_sqlite(conn)?;
+        let (declarations, fingerprint) = found.unwrap_or_default();
+        let tables: Vec<&Captured> = match self.capture {
+            Capture::Outbox if self.hub.is_started() => declarations.tables().collect(),
+            Capture::Outbox | Capture::App | Capture::Off => Vec::new(),
         };
-        let fingerprint = found
-            .as_ref()
-            .map(|found| found.fingerprint.clone())
-            .unwrap_or_default();
-        self.active = !fingerprint.is_empty();
-        self.hub.set_active(self.active);
-        let changed = std::mem::replace(&mut self.fingerprint, fingerprint) != self.fingerprint;
-        if let Some(found) = found {
-            if self.capture == Capture::Outbox && !found.blind.is_empty() {
-                tracing::error!(tables = ?found.blind, "captured tables lack their triggers; run the migrations");
-            }
-            self.hub.declare(found.declarations);
+        for table in &tables {
+            sync::check(conn, table)?;
         }
-        changed
+        sqlite_triggers::install(conn, &tables)?;
+        self.notes.number(&tables);
+        self.active = !tables.is_empty();
+        self.hub.declare(declarations);
+        self.blind = false;
+        Ok(std::mem::replace(&mut self.fingerprint, fingerprint) != self.fingerprint)
     }
 
-    /// Empties the outbox, inside the transaction that is about to be committed.
-    pub(crate) fn take(&mut self, conn: &Connection) -> rusqlite::Result<Taken> {
-        if !self.active {
-            return Ok(Taken::default());
-        }
+    /// A transaction has begun.
+    pub(crate) fn begun(&mut self, conn: &Connection) {
         // The first who listens starts the stream, and hears a reset after this commit.
-        if !self.hub.is_started() {
-            conn.prepare_cached("DELETE FROM brisk_outbox")?
-                .execute([])?;
-            return Ok(Taken::default());
+        let heard = self.hub.is_started();
+        if heard && self.refresh(conn) && self.looked_at.is_some() {
+            self.hub.restart(ResetReason::Redeclared, Instant::now());
         }
-        let mut entries = Vec::new();
-        let mut many = false;
-        {
-            let mut statement = conn.prepare_cached(
-                "SELECT table_name, op, tenant_id, old_rows, new_rows FROM brisk_outbox ORDER BY id",
-            )?;
-            let mut rows = statement.query([])?;
-            while let Some(row) = rows.next()? {
-                many = entries.len() == NAMED_ROWS;
-                if many {
-                    break;
-                }
-                let table = self.decoder.name(row.get_ref(0)?.as_str()?);
-                entries.push(Entry {
-                    op: Op::of(row.get_ref(1)?.as_str()?),
-                    table,
-                    tenant: row.get(2)?,
-                    old: row.get(3)?,
-                    new: row.get(4)?,
-                });
-            }
-        }
-        if entries.is_empty() {
-            return Ok(Taken::default());
-        }
-        if many {
-            entries = self.summary(conn)?;
-        }
-        // Without a condition SQLite drops all pages at once.
-        conn.prepare_cached("DELETE FROM brisk_outbox")?
-            .execute([])?;
-        Ok(Taken(entries))
+        self.notes.begin(heard && self.active);
     }
 
-    /// Tables and tenants of too many rows.
-    fn summary(&mut self, conn: &Connection) -> rusqlite::Result<Vec<Entry>> {
-        let mut statement = conn.prepare_cached(
-            "SELECT table_name, coalesce(tenant_id, json_extract(new_rows, '$[0][0]')) AS tenant FROM brisk_outbox
-              WHERE op <> 'R' OR new_rows IS NOT NULL
-              UNION SELECT table_name, json_extract(old_rows, '$[0][0]') FROM brisk_outbox WHERE old_rows IS NOT NULL",
-        )?;
-        let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?;
-        rows.map(|row| {
-            let (table, tenant) = row?;
-            Ok(Entry {
-                op: Op::Many,
-                table: self.decoder.name(&table),
-                tenant,
-                old: None,
-                new: None,
-            })
-        })
-        .collect()
+    /// The transaction was committed: what it has changed is told.
+    pub(crate) fn committed(&mut self) {
+        let changes = self.notes.take();
+        self.publish(changes);
     }
 
-    /// Tells what a committed transaction changed.
-    pub(crate) fn publish(&mut self, taken: &Taken) {
+    fn publish(&mut self, changes: Vec<Change>) {
+        self.fresh = false;
         if self.hub.is_heard() {
-            let mut changes = Vec::with_capacity(taken.0.len());
-            for entry in &taken.0 {
-                self.decoder.decode(entry, &mut changes);
-            }
             self.hub.commit(Commit { changes });
         }
         self.hub.counted();
     }
 
-    /// After work outside of the usual transactions, such as migrations.
-    pub(crate) fn after_exclusive(&mut self, conn: &Connection) {
-        if self.refresh(conn) && self.looked_at.is_some() {
-            self.hub.restart(ResetReason::Redeclared, Instant::now());
+    /// The transaction was undone.
+    pub(crate) fn undone(&mut self) {
+        self.notes.begin(false);
+        if std::mem::take(&mut self.fresh) {
+            self.seen = None;
         }
-        self.sweep(conn);
     }
 
-    /// Tells what lies in the outbox between transactions.
-    fn sweep(&mut self, conn: &Connection) {
-        if !self.active {
-            return;
+    /// Work outside of the usual transactions begins, such as migrations.
+    pub(crate) fn before_exclusive(&mut self) {
+        self.notes.begin(self.hub.is_started() && self.active);
+    }
+
+    /// It has ended. It had transactions of its own, and what of them was undone is not known.
+    pub(crate) fn after_exclusive(&mut self, conn: &Connection) {
+        let changes = self.notes.take_coarse();
+        if !changes.is_empty() {
+            self.publish(changes);
         }
-        let swept = || -> rusqlite::Result<bool> {
-            let waiting = "SELECT 1 FROM brisk_outbox LIMIT 1";
-            let waiting = conn
-                .prepare_cached(waiting)?
-                .query_row([], |_| Ok(()))
-                .optional()?;
-            Ok(waiting.is_some())
-        };
-        let result = swept().and_then(|waiting| {
-            if !waiting {
-                return Ok(Taken::default());
-            }
-            conn.execute_batch("BEGIN IMMEDIATE")?;
-            let taken = self.take(conn)?;
-            conn.execute_batch("COMMIT")?;
-            Ok(taken)
-        });
-        match result {
-            Ok(taken) if taken.0.is_empty() => {}
-            Ok(taken) => self.publish(&taken),
-            Err(e) => {
-                tracing::debug!(error = %e, "the outbox could not be read between two transactions");
-                if !conn.is_autocommit() && conn.execute_batch("ROLLBACK").is_err() {
-                    tracing::error!("a transaction could not be undone");
-                }
-            }
+        let before = self.seen;
+        self.refresh(conn);
+        // A table that was made anew had no triggers meanwhile.
+        if self.seen != before && self.looked_at.is_some() {
+            self.hub.restart(ResetReason::Redeclared, Instant::now());
         }
     }
 
@@ -219,18 +175,21 @@ impl Drain {
                 return;
             }
         };
+        let refreshed = self.refresh(conn);
+        if self.blind {
+            self.hub.lose();
+            return;
+        }
         let first = self.looked_at.replace(began).is_none();
         let foreign = std::mem::replace(&mut self.version, version) != version;
         let mut reset = first.then_some(ResetReason::Connected);
         if first {
-            self.refresh(conn);
             self.hub.reached(self.hub.count());
         }
         if foreign && !first {
-            if self.refresh(conn) {
+            if refreshed {
                 reset = Some(ResetReason::Redeclared);
             }
-            self.sweep(conn);
             let all = self.hub.declarations();
             let changes = all.tables().map(|captured| Change {
                 table: Arc::clone(&captured.table),

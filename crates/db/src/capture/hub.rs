@@ -57,8 +57,6 @@ pub(crate) struct Hub {
     process: u64,
     commits: AtomicU64,
     started: AtomicBool,
-    /// Whether SQLite's triggers are there.
-    active: AtomicBool,
     /// Wakes the relay: something was declared anew, or this process wrote.
     pub(crate) wake: Notify,
 }
@@ -100,7 +98,6 @@ impl Default for Hub {
             process: RandomState::new().build_hasher().finish(),
             commits: AtomicU64::new(0),
             started: AtomicBool::new(false),
-            active: AtomicBool::new(false),
             wake: Notify::new(),
         }
     }
@@ -114,14 +111,6 @@ impl Hub {
 
     pub(crate) fn is_started(&self) -> bool {
         self.started.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn set_active(&self, active: bool) {
-        self.active.store(active, Ordering::Relaxed);
-    }
-
-    pub(crate) fn is_active(&self) -> bool {
-        self.active.load(Ordering::Relaxed)
     }
 
     /// Whether anybody would hear an event.

@@ -1,8 +1,9 @@
 //! Change capture: what is committed to declared tables, by whomever, told in order to everybody on this node.
 //!
-//! Triggers write into the table `brisk_outbox`, in the transaction that makes the change. On PostgreSQL a relay on each
-//! node reads it by the difference of two snapshots; on SQLite the writer empties it before each commit and tells it
-//! after. Both feed one [`ChangeStream`]. What is captured is declared by migrations, as rows of `brisk_captured`.
+//! On PostgreSQL triggers write into the table `brisk_outbox`, in the transaction that makes the change, and a relay on
+//! each node reads it by the difference of two snapshots. On SQLite the writer's own triggers keep notes in memory, which
+//! are told after the commit. Both feed one [`ChangeStream`]. What is captured is declared by migrations, as rows of
+//! `brisk_captured`.
 //!
 //! Left to others: what is done with a change. The surprising decision: nothing is kept about who has read what. A node
 //! that starts or was cut off is told to forget everything instead.
@@ -13,7 +14,9 @@ mod decode;
 mod drain;
 mod hub;
 mod image;
+mod layout;
 mod metrics;
+mod notes;
 mod position;
 mod postgres_triggers;
 mod relay;
@@ -21,7 +24,6 @@ mod rotate;
 mod snapshot;
 mod sqlite_triggers;
 mod stream;
-mod suspend;
 mod sync;
 mod task;
 mod written;
@@ -34,7 +36,7 @@ pub use hub::Standing;
 pub(crate) use position::position;
 pub use position::{BadPosition, Position};
 pub use stream::{ChangeStream, HookGuard, Subscription};
-pub(crate) use suspend::Suspended;
+pub(crate) use notes::Notes;
 pub(crate) use task::{Task, migrated_postgres, migrated_sqlite};
 pub(crate) use written::{Texts, tell};
 

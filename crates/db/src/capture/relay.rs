@@ -42,13 +42,14 @@ const REST: Duration = Duration::from_secs(30);
 const MOST_ROWS: usize = 10_000;
 
 // A dump that was restored into a younger server brings rows of transactions that are yet to come; they mean nothing.
-const LOOK: &str = "SELECT s.now, s.outbox, s.pid, o.id, o.xid, o.op, o.table_name, o.tenant_id, o.old_rows, o.new_rows
+const LOOK: &str = "SELECT s.now, s.outbox, s.pid, o.id, o.xid, o.op, o.table_name, o.tenant_id, o.layout, o.before, o.after, o.new_rows
   FROM (SELECT pg_current_snapshot()::text AS now, 'brisk_outbox'::regclass::oid AS outbox, pg_backend_pid() AS pid) s
   LEFT JOIN LATERAL (
-    SELECT id, xid::text, op, table_name, tenant_id, old_rows, new_rows FROM brisk_outbox
+    SELECT id, xid::text, op, table_name, tenant_id, layout, before, after, new_rows FROM brisk_outbox
      WHERE xid >= $1::text::xid8 AND xid < pg_snapshot_xmax(pg_current_snapshot())
     UNION ALL
-    SELECT id, xid::text, op, table_name, tenant_id, old_rows, new_rows FROM brisk_outbox WHERE xid = ANY ($2::text[]::xid8[])
+    SELECT id, xid::text, op, table_name, tenant_id, layout, before, after, new_rows FROM brisk_outbox
+     WHERE xid = ANY ($2::text[]::xid8[])
     LIMIT 10001
   ) o ON true";
 
@@ -243,7 +244,7 @@ impl Relay {
                 match entry.op {
                     Op::Redeclared => reset = Some(ResetReason::Redeclared),
                     Op::Pruned => {
-                        let gone = entry.new.as_deref().unwrap_or_default().parse();
+                        let gone = entry.note.as_deref().unwrap_or_default().parse();
                         if !gone.is_ok_and(|gone| before.includes(&gone)) {
                             reset = Some(ResetReason::Pruned);
                         }
@@ -297,8 +298,10 @@ impl Relay {
                     op: Op::of(row.try_get(5)?),
                     table: self.decoder.name(row.try_get(6)?),
                     tenant: row.try_get(7)?,
-                    old: row.try_get(8)?,
-                    new: row.try_get(9)?,
+                    layout: row.try_get(8)?,
+                    before: row.try_get::<_, Option<_>>(9)?.unwrap_or_default(),
+                    after: row.try_get::<_, Option<_>>(10)?.unwrap_or_default(),
+                    note: row.try_get(11)?,
                 },
             ));
         }

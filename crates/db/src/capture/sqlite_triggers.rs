@@ -1,59 +1,52 @@
-//! The triggers of a captured table on SQLite, as text.
+//! The triggers of the captured tables on SQLite.
 //!
-//! They run for each row. A bulk load puts a note into the outbox while it runs, and the triggers of its table see the
-//! note and leave the outbox alone: one look-up by row number instead of the making of a text.
+//! They are TEMP triggers of the writer's connection: they are in no file, other programs do not run them, and each
+//! process makes those of its own release. They write nothing; they call a function that keeps [notes](super::notes).
 
-use std::sync::Arc;
+use rusqlite::Connection;
 
-use super::declare::{Captured, trigger_names};
+use super::declare::Captured;
+use super::notes::{NOTE, Sides};
 
-/// The row number of the note with which a bulk load suspends the triggers of its table.
-pub(super) const SUSPENDED: i64 = -1;
+/// Replaces the triggers of this connection by those of `tables`, which are numbered in this order.
+pub(super) fn install(conn: &Connection, tables: &[&Captured]) -> rusqlite::Result<()> {
+    let known = "SELECT name FROM temp.sqlite_master WHERE type = 'trigger' AND name LIKE 'brisk\\_capture\\_%' ESCAPE '\\'";
+    let mut statement = conn.prepare(known)?;
+    let names = statement
+        .query_map([], |row| row.get::<_, String>(0))?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    drop(statement);
+    for name in names {
+        conn.execute_batch(&format!("DROP TRIGGER temp.{name}"))?;
+    }
+    for (number, table) in tables.iter().enumerate() {
+        for text in create(number, table) {
+            conn.execute_batch(&text)?;
+        }
+    }
+    Ok(())
+}
 
-/// What makes the triggers.
-pub(super) fn create(captured: &Captured) -> Vec<String> {
+fn create(number: usize, captured: &Captured) -> [String; 3] {
     let table = &captured.table;
-    let [insert, update, delete, _] = trigger_names(table);
     let [old, new] = ["OLD", "NEW"].map(|side| row(captured, side));
-    let null = "NULL".to_owned();
     [
-        (insert, "INSERT", &null, &new),
-        (update, "UPDATE", &old, &new),
-        (delete, "DELETE", &old, &null),
+        ("insert", Sides::New, new.clone()),
+        ("delete", Sides::Old, old.clone()),
+        ("update", Sides::Both, format!("{old}, {new}")),
     ]
-    .into_iter()
-    .map(|(name, event, old, new)| {
+    .map(|(event, sides, values)| {
+        let sides = sides as i64;
         format!(
-            "CREATE TRIGGER {name} AFTER {event} ON {table} \
-             WHEN NOT EXISTS (SELECT 1 FROM brisk_outbox WHERE id = {SUSPENDED} AND table_name = '{table}') \
-             BEGIN INSERT INTO brisk_outbox (table_name, op, old_rows, new_rows) VALUES ('{table}', 'R', {old}, {new}); END"
+            "CREATE TEMP TRIGGER brisk_capture_{table}_{event} AFTER {event} ON main.{table} \
+             BEGIN SELECT {NOTE}({number}, {sides}, {values}); END"
         )
     })
-    .collect()
 }
 
 fn row(captured: &Captured, side: &str) -> String {
-    let tenant = captured
-        .tenant
-        .as_ref()
-        .map_or("NULL".to_owned(), |c| format!("{side}.{c}"));
-    format!(
-        "json_array(json_array({tenant}, {}, {}))",
-        cells(&captured.key, side),
-        cells(&captured.columns, side)
-    )
-}
-
-/// A column holds what was put into it, whatever its declaration says, so each value is asked for its type.
-fn cells(columns: &[Arc<str>], side: &str) -> String {
-    let cells: Vec<String> = columns
-        .iter()
-        .map(|column| {
-            let value = format!("{side}.{column}");
-            format!(
-                "'{column}', CASE typeof({value}) WHEN 'text' THEN 't' || {value} WHEN 'blob' THEN 'x' || hex({value}) ELSE {value} END"
-            )
-        })
-        .collect();
-    format!("json_object({})", cells.join(", "))
+    let columns = captured.tenant.iter().chain(&captured.key);
+    let columns = columns.chain(&captured.columns);
+    let values: Vec<String> = columns.map(|column| format!("{side}.{column}")).collect();
+    values.join(", ")
 }

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use rusqlite::Connection;
 use tokio_postgres::Client;
 
-use super::declare::{Captured, Declarations, Declared, Types, trigger_names};
-use super::{Capture, postgres_triggers, sqlite_triggers};
+use super::declare::{Captured, Declarations, Declared, Types};
+use super::{Capture, postgres_triggers};
 use crate::column::BoxedError;
 
 type Result<T> = std::result::Result<T, BoxedError>;
@@ -124,7 +124,8 @@ pub(super) async fn sync_postgres(client: &Client, capture: Capture) -> Result<D
     };
     let functions = client
         .query(
-            "SELECT substr(proname::text, length('brisk_capture_') + 1) FROM pg_proc
+            "SELECT DISTINCT regexp_replace(proname::text, '^brisk_capture_(.*?)(_insert|_update|_delete|_truncate)?$', '\\1')
+               FROM pg_proc
               WHERE proname LIKE 'brisk\\_capture\\_%' AND pronamespace = current_schema()::regnamespace",
             &[],
         )
@@ -136,7 +137,7 @@ pub(super) async fn sync_postgres(client: &Client, capture: Capture) -> Result<D
             // Each table by itself, so that we never hold the lock of one while we wait for another.
             client
                 .batch_execute(&format!(
-                    "BEGIN; {text}; UPDATE {schema}.brisk_captured SET made = NULL WHERE table_name = '{table}'; {note}; COMMIT"
+                    "BEGIN; {text} UPDATE {schema}.brisk_captured SET made = NULL WHERE table_name = '{table}'; {note}; COMMIT"
                 ))
                 .await?;
         }
@@ -181,22 +182,12 @@ async fn types(client: &Client, captured: &Captured) -> Result<Types> {
     Ok(rows.iter().map(|r| (r.get(0), r.get(1))).collect())
 }
 
-/// What is captured on SQLite; nothing where the tables of capture are missing.
-pub(super) fn look_sqlite(conn: &Connection) -> Result<Option<Found>> {
-    let count = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name IN ('brisk_captured', 'brisk_outbox')";
-    let tables: i64 = conn.query_row(count, [], |row| row.get(0))?;
-    if tables != 2 {
+/// What is captured on SQLite, and a text that differs when that does; nothing where the table of declarations is
+/// missing.
+pub(super) fn look_sqlite(conn: &Connection) -> Result<Option<(Declarations, String)>> {
+    let known = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'brisk_captured'";
+    if conn.query_row(known, [], |row| row.get::<_, i64>(0))? == 0 {
         return Ok(None);
-    }
-    let mut active = HashMap::new();
-    let mut fingerprint = String::new();
-    let mut triggers = conn.prepare(
-        "SELECT tbl_name, name FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'brisk\\_capture\\_%' ESCAPE '\\' ORDER BY name",
-    )?;
-    let mut rows = triggers.query([])?;
-    while let Some(row) = rows.next()? {
-        *active.entry(row.get::<_, String>(0)?).or_default() += 1;
-        fingerprint.push_str(&row.get::<_, String>(1)?);
     }
     let mut spread = conn.prepare(
         "SELECT f.\"table\", m.name FROM sqlite_master m JOIN pragma_foreign_key_list(m.name) f
@@ -205,13 +196,14 @@ pub(super) fn look_sqlite(conn: &Connection) -> Result<Option<Found>> {
     )?;
     let spread = spread.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let spread = spread.collect::<rusqlite::Result<Vec<_>>>()?;
-    Ok(Some(found(
-        declared_sqlite(conn)?,
-        &active,
-        3,
-        &spread,
-        fingerprint,
-    )))
+    let declared = declared_sqlite(conn)?;
+    let mut fingerprint = String::new();
+    for declared in &declared {
+        fingerprint.push_str(&declared.mark());
+        fingerprint.push(';');
+    }
+    let tables = declared.into_iter().map(|d| d.captured).collect();
+    Ok(Some((Declarations::new(tables, &spread), fingerprint)))
 }
 
 fn declared_sqlite(conn: &Connection) -> Result<Vec<Declared>> {
@@ -228,55 +220,24 @@ fn declared_sqlite(conn: &Connection) -> Result<Vec<Declared>> {
     declared(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Makes what is missing on SQLite, or takes all away where triggers are not wanted.
-pub(super) fn sync_sqlite(conn: &mut Connection, capture: Capture) -> Result<()> {
-    let Some(before) = look_sqlite(conn)? else {
-        return Ok(());
-    };
-    let transaction = conn.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    let drop = |table: &str| -> Result<()> {
-        for name in trigger_names(table) {
-            transaction.execute_batch(&format!("DROP TRIGGER IF EXISTS {name}"))?;
-        }
-        Ok(())
-    };
-    let made = "UPDATE brisk_captured SET made = ?2 WHERE table_name = ?1";
-    for declared in declared_sqlite(&transaction)? {
-        let table = &*declared.captured.table;
-        match capture {
-            Capture::Outbox if before.blind.iter().any(|blind| blind == table) => {
-                check(&transaction, &declared.captured)?;
-                drop(table)?;
-                for text in sqlite_triggers::create(&declared.captured) {
-                    transaction.execute_batch(&text)?;
-                }
-                transaction.execute(made, (table, Some(declared.mark())))?;
-            }
-            Capture::App | Capture::Off if declared.was_made() => {
-                drop(table)?;
-                transaction.execute(made, (table, None::<String>))?;
-            }
-            Capture::Outbox | Capture::App | Capture::Off => {}
-        }
+/// Whether what is declared can be captured on SQLite, where each process makes its own triggers. Those that earlier
+/// versions left in the file are taken away.
+pub(super) fn check_sqlite(conn: &Connection) -> Result<()> {
+    for declared in declared_sqlite(conn)? {
+        check(conn, &declared.captured)?;
     }
-    // Those of tables that are declared no more.
-    let mut orphans = transaction.prepare(
-        "SELECT name FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'brisk\\_capture\\_%' ESCAPE '\\'
-            AND tbl_name NOT IN (SELECT table_name FROM brisk_captured)",
+    let mut left = conn.prepare(
+        "SELECT name FROM main.sqlite_master WHERE type = 'trigger' AND name LIKE 'brisk\\_capture\\_%' ESCAPE '\\'",
     )?;
-    let names = orphans
-        .query_map([], |row| row.get::<_, String>(0))?
-        .collect::<rusqlite::Result<Vec<_>>>()?;
-    std::mem::drop(orphans);
-    for name in names {
-        transaction.execute_batch(&format!("DROP TRIGGER \"{name}\""))?;
+    let left = left.query_map([], |row| row.get::<_, String>(0))?;
+    for name in left.collect::<rusqlite::Result<Vec<_>>>()? {
+        conn.execute_batch(&format!("DROP TRIGGER main.\"{name}\""))?;
     }
-    transaction.commit()?;
     Ok(())
 }
 
 /// The same types can be captured as on PostgreSQL.
-fn check(conn: &Connection, captured: &Captured) -> Result<()> {
+pub(super) fn check(conn: &Connection, captured: &Captured) -> Result<()> {
     let mut statement = conn.prepare("SELECT name, upper(type) FROM pragma_table_info(?1)")?;
     let types = statement
         .query_map([&*captured.table], |row| Ok((row.get(0)?, row.get(1)?)))?

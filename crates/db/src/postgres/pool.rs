@@ -183,15 +183,30 @@ impl PostgresTransaction {
             .map_err(again)
     }
 
-    /// Runs a text without parameters or answer.
-    pub(crate) async fn plain(&self, name: &'static str, text: &'static str) -> Result<(), Error> {
+    /// Sets a savepoint.
+    pub(crate) async fn savepoint(&self) -> Result<(), Error> {
+        self.plain("SAVEPOINT brisk").await
+    }
+
+    /// Gives the latest savepoint up, and with `undo` what came after it.
+    pub(crate) async fn leave_savepoint(&self, undo: bool) -> Result<(), Error> {
+        self.plain(if undo {
+            "ROLLBACK TO SAVEPOINT brisk; RELEASE SAVEPOINT brisk"
+        } else {
+            "RELEASE SAVEPOINT brisk"
+        })
+        .await
+    }
+
+    async fn plain(&self, text: &'static str) -> Result<(), Error> {
+        let statement = "db.savepoint";
         if self.0.is_spoiled() {
             return Err(Error::Unavailable {
-                statement: name,
+                statement,
                 source: None,
             });
         }
-        plain(&self.0, name, text).await
+        plain(&self.0, statement, text).await
     }
 
     pub(crate) async fn commit(&self) -> Result<(), Error> {

@@ -4,7 +4,7 @@ use rusqlite::{CachedStatement, Connection, ErrorCode, ffi};
 
 use crate::batch::{Outcome, Step};
 use crate::bulk::Insert;
-use crate::capture::{Hub, Suspended};
+use crate::capture::Notes;
 use crate::error::{Constraint, Error};
 use crate::row::{FromRow, Inner, Row};
 use crate::statement::{Call, Shape};
@@ -28,7 +28,7 @@ pub(super) fn run<S: Shape>(conn: &Connection, call: &Call) -> Result<(S::Out, u
 }
 
 /// Runs one step of a batch.
-pub(super) fn step(conn: &Connection, step: &Step, hub: &Hub) -> Result<Outcome, Error> {
+pub(super) fn step(conn: &Connection, step: &Step, notes: &Notes) -> Result<Outcome, Error> {
     match step {
         Step::Each {
             text,
@@ -48,7 +48,7 @@ pub(super) fn step(conn: &Connection, step: &Step, hub: &Hub) -> Result<Outcome,
                 returned: Vec::new(),
             })
         }
-        Step::Insert(insert) => insert_rows(conn, insert, hub),
+        Step::Insert(insert) => insert_rows(conn, insert, notes),
         Step::Update(update) => {
             let fail = |e| error(update.statement, e);
             let mut statement = conn.prepare_cached(&update.sqlite_text()).map_err(fail)?;
@@ -62,9 +62,9 @@ pub(super) fn step(conn: &Connection, step: &Step, hub: &Hub) -> Result<Outcome,
     }
 }
 
-fn insert_rows(conn: &Connection, insert: &Insert, hub: &Hub) -> Result<Outcome, Error> {
+fn insert_rows(conn: &Connection, insert: &Insert, notes: &Notes) -> Result<Outcome, Error> {
     let fail = |e| error(insert.statement, e);
-    let suspended = Suspended::begin(hub, conn, insert).map_err(fail)?;
+    let suspended = notes.suspend(insert);
     let mut statement = conn.prepare_cached(&insert.sqlite_text()).map_err(fail)?;
     let mut outcome = Outcome::default();
     for values in &insert.rows {
@@ -78,7 +78,7 @@ fn insert_rows(conn: &Connection, insert: &Insert, hub: &Hub) -> Result<Outcome,
         }
     }
     if let Some(suspended) = suspended {
-        suspended.end(conn).map_err(fail)?;
+        suspended.end(insert);
     }
     Ok(outcome)
 }

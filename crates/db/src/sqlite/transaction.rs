@@ -1,7 +1,5 @@
 //! A transaction with reads in the middle: the writer serves it alone until it ends.
 
-use std::sync::Arc;
-
 use async_channel::{Receiver, Sender};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
@@ -9,7 +7,7 @@ use tokio::sync::oneshot;
 use super::execute;
 use super::watch::Watch;
 use crate::batch::{Batch, Outcome};
-use crate::capture::{Drain, Hub};
+use crate::capture::{Drain, Notes};
 use crate::error::Error;
 use crate::panics::caught;
 use crate::statement::{Call, Shape};
@@ -32,7 +30,7 @@ pub(super) struct Commands {
 #[derive(Debug)]
 pub(crate) struct SqliteTransaction {
     messages: Sender<Message>,
-    hub: Arc<Hub>,
+    notes: Notes,
 }
 
 /// A transaction that waits for its start.
@@ -41,11 +39,11 @@ pub(super) struct Starting {
     started: oneshot::Receiver<Result<(), Error>>,
 }
 
-pub(super) fn pair(hub: Arc<Hub>) -> (Starting, Commands) {
+pub(super) fn pair(notes: Notes) -> (Starting, Commands) {
     // One step at a time is in flight; the second place is for the commit.
     let (messages, receiver) = async_channel::bounded(2);
     let (reply, started) = oneshot::channel();
-    let transaction = SqliteTransaction { messages, hub };
+    let transaction = SqliteTransaction { messages, notes };
     (
         Starting {
             transaction,
@@ -76,19 +74,41 @@ impl SqliteTransaction {
 
     pub(crate) async fn batch(&self, batch: Batch) -> Result<Vec<Outcome>, Error> {
         let name = batch.name();
-        let hub = Arc::clone(&self.hub);
+        let notes = self.notes.clone();
         self.step(name, move |conn| {
             let steps = batch.steps.iter();
-            steps.map(|s| execute::step(conn, s, &hub)).collect()
+            steps.map(|s| execute::step(conn, s, &notes)).collect()
         })
         .await
     }
 
-    /// Runs a text without parameters or answer.
-    pub(crate) async fn plain(&self, name: &'static str, text: &'static str) -> Result<(), Error> {
-        self.step(name, move |conn| {
+    /// Sets a savepoint.
+    pub(crate) async fn savepoint(&self) -> Result<(), Error> {
+        self.plain("SAVEPOINT brisk", Notes::savepoint).await
+    }
+
+    /// Gives the latest savepoint up, and with `undo` what came after it.
+    pub(crate) async fn leave_savepoint(&self, undo: bool) -> Result<(), Error> {
+        let text = if undo {
+            "ROLLBACK TO SAVEPOINT brisk; RELEASE SAVEPOINT brisk"
+        } else {
+            "RELEASE SAVEPOINT brisk"
+        };
+        self.plain(text, move |notes| notes.leave_savepoint(undo))
+            .await
+    }
+
+    async fn plain(
+        &self,
+        text: &'static str,
+        done: impl FnOnce(&Notes) + Send + 'static,
+    ) -> Result<(), Error> {
+        let notes = self.notes.clone();
+        self.step("db.savepoint", move |conn| {
             conn.execute_batch(text)
-                .map_err(|e| execute::error(name, e))
+                .map_err(|e| execute::error("db.savepoint", e))?;
+            done(&notes);
+            Ok(())
         })
         .await
     }
@@ -121,7 +141,10 @@ impl SqliteTransaction {
             statement: name,
             source: None,
         };
-        let command: Command = Box::new(move |conn| drop(reply.send(caught(name, || work(conn)))));
+        let notes = self.notes.clone();
+        let command: Command = Box::new(move |conn| {
+            drop(reply.send(notes.of(|| caught(name, || work(conn)))));
+        });
         self.messages
             .send(Message::Command(command))
             .await
@@ -140,8 +163,12 @@ pub(super) fn serve(conn: &Connection, commands: Commands, watch: &Watch, drain:
         .execute_batch("BEGIN IMMEDIATE")
         .map_err(|e| execute::error("db.begin", e));
     let failed = begun.is_err();
+    if !failed {
+        drain.begun(conn);
+    }
     if started.send(begun).is_err() || failed {
         rollback(conn);
+        drain.undone();
         return;
     }
     // A caller that gives up must not leave the writer busy with its last statement.
@@ -153,18 +180,19 @@ pub(super) fn serve(conn: &Connection, commands: Commands, watch: &Watch, drain:
         let committed = commit_and_tell(conn, drain).map_err(|e| execute::error("db.commit", e));
         if committed.is_err() {
             rollback(conn);
+            drain.undone();
         }
         drop(reply.send(committed));
     } else {
         rollback(conn);
+        drain.undone();
     }
 }
 
 /// Commits, and tells of the changes before anybody is answered.
 pub(super) fn commit_and_tell(conn: &Connection, drain: &mut Drain) -> rusqlite::Result<()> {
-    let taken = drain.take(conn)?;
     conn.execute_batch("COMMIT")?;
-    drain.publish(&taken);
+    drain.committed();
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use super::execute;
 use super::transaction::{self, SqliteTransaction};
 use super::watch::Watch;
 use crate::batch::{Batch, Outcome};
-use crate::capture::{Drain, Hub};
+use crate::capture::{Drain, Notes};
 use crate::config::SqliteConfig;
 use crate::error::Error;
 use crate::panics::caught;
@@ -60,7 +60,7 @@ struct Counts {
 pub(super) struct Writer {
     queue: Sender<Job>,
     counts: Arc<Counts>,
-    hub: Arc<Hub>,
+    notes: Notes,
 }
 
 impl Writer {
@@ -68,8 +68,8 @@ impl Writer {
         conn: Connection,
         config: &SqliteConfig,
         drain: Drain,
-        hub: Arc<Hub>,
     ) -> Result<Self, Error> {
+        let notes = drain.notes();
         let (queue, jobs) = async_channel::bounded(config.queue.max(1));
         let limits = Limits {
             group: config.group_max,
@@ -81,7 +81,11 @@ impl Writer {
             .name("sqlite-write".to_owned())
             .spawn(move || serve(conn, &jobs, &limits, &counted, drain))
             .map_err(|e| Error::unavailable("db.open", e))?;
-        Ok(Self { queue, counts, hub })
+        Ok(Self {
+            queue,
+            counts,
+            notes,
+        })
     }
 
     pub(super) fn group_commits(&self) -> GroupCommits {
@@ -109,12 +113,12 @@ impl Writer {
 
     pub(super) async fn batch(&self, batch: Batch) -> Result<Vec<Outcome>, Error> {
         let name = batch.name();
-        let hub = Arc::clone(&self.hub);
+        let notes = self.notes.clone();
         self.fold(name, move |conn| {
             if let [step] = batch.steps.as_slice()
                 && step.is_single()
             {
-                return Ok(vec![execute::step(conn, step, &hub)?]);
+                return Ok(vec![execute::step(conn, step, &notes)?]);
             }
             // A failed step must take back the ones before it, and nothing of the rest of the group.
             let raw = |text| {
@@ -122,17 +126,19 @@ impl Writer {
                     .map_err(|e| execute::error(name, e))
             };
             raw("SAVEPOINT batch")?;
+            let mark = notes.mark();
             let result = caught(name, || {
                 batch
                     .steps
                     .iter()
-                    .map(|step| execute::step(conn, step, &hub))
+                    .map(|step| execute::step(conn, step, &notes))
                     .collect::<Result<Vec<_>, _>>()
             });
             // Where the engine has undone everything by itself, the savepoint is gone too.
             if !conn.is_autocommit() {
                 if result.is_err() {
                     raw("ROLLBACK TO batch")?;
+                    notes.undo(mark);
                 }
                 raw("RELEASE batch")?;
             }
@@ -142,7 +148,7 @@ impl Writer {
     }
 
     pub(super) async fn begin(&self) -> Result<SqliteTransaction, Error> {
-        let (transaction, commands) = transaction::pair(Arc::clone(&self.hub));
+        let (transaction, commands) = transaction::pair(self.notes.clone());
         self.send("db.begin", Job::Transaction(commands)).await?;
         transaction.started().await
     }
@@ -177,13 +183,14 @@ impl Writer {
         work: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
+        let notes = self.notes.clone();
         let job = Job::Work(Box::new(move |conn| {
             // Nothing was begun yet, and nobody waits for it any more.
             if reply.is_closed() {
                 return Box::new(|_: &Committed| ());
             }
             let result = match conn {
-                Ok(conn) => caught(name, || work(conn)),
+                Ok(conn) => notes.of(|| caught(name, || work(conn))),
                 Err(why) => Err(Error::unavailable(name, why)),
             };
             Box::new(move |committed: &Committed| {
@@ -240,6 +247,7 @@ fn serve(
             }
             Job::Transaction(commands) => transaction::serve(&conn, commands, &watch, &mut drain),
             Job::Exclusive(work) => {
+                drain.before_exclusive();
                 work(&mut conn);
                 // A transaction that the work left open, by a panic for example, would swallow all that follows.
                 transaction::rollback(&conn);
@@ -274,6 +282,9 @@ fn group(
     let begun = conn
         .execute_batch("BEGIN IMMEDIATE")
         .map_err(|e| e.to_string());
+    if begun.is_ok() {
+        drain.begun(conn);
+    }
     // Where another program holds the file, those that wait hear of it together and not one after the other.
     let place = match &begun {
         Ok(()) => Ok(conn),
@@ -312,6 +323,7 @@ fn group(
         Err(why) => {
             tracing::error!(error = %why, writes = deliveries.len(), "a group of writes could not be committed");
             transaction::rollback(conn);
+            drain.undone();
         }
     }
     for deliver in deliveries {

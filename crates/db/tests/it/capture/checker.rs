@@ -333,5 +333,4 @@ async fn no_change_is_missed_on_sqlite() {
         heard.resets == 0 && told as u64 >= 2 * written,
         "{told} of {written}"
     );
-    assert_eq!(session.run(&OUTBOX, ()).await.unwrap(), 0);
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use brisk_core::TenantId;
-use brisk_db::{Db, DbConfig, Error, Event, ResetReason, Session, Standing};
+use brisk_db::{Cell, Db, DbConfig, Error, Event, ResetReason, Session, Standing, What};
 use brisk_testkit::faults::{Mode, Proxy};
 use brisk_testkit::servers::Postgres;
 use tokio::sync::Notify;
@@ -199,6 +199,68 @@ async fn a_commit_of_an_older_transaction_is_told() {
     may_commit.notify_one();
     older.await.unwrap().unwrap();
     assert_eq!(commit(&mut events).await, ["items 1: 1 a -> late"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_writer_of_sqlite_follows_a_schema_that_another_program_changes() {
+    let db = TestDb::sqlite().await;
+    let session = captured(&db).await;
+    session.run(&ADD, (1, ONE, "a".to_owned())).await.unwrap();
+    let mut events = db.db.changes().subscribe();
+    trusted(&mut events).await;
+    // The table is made anew and has one column more.
+    foreign(
+        &db,
+        "PRAGMA foreign_keys = OFF; BEGIN;
+         CREATE TABLE newer (id INTEGER PRIMARY KEY, tenant_id INTEGER NOT NULL, status TEXT, more TEXT DEFAULT 'x') STRICT;
+         INSERT INTO newer (id, tenant_id, status) SELECT id, tenant_id, status FROM items;
+         DROP TABLE items; ALTER TABLE newer RENAME TO items;
+         UPDATE brisk_captured SET columns = 'status, more' WHERE table_name = 'items'; COMMIT",
+    );
+    // The first who writes after it is undone, and with it the triggers that its transaction made.
+    let undone: Result<(), Error> = session
+        .transaction(async |s: Session| {
+            s.run(&SET, (1, "undone".to_owned())).await?;
+            Err(Error::Cursor)
+        })
+        .await;
+    assert!(matches!(undone, Err(Error::Cursor)), "{undone:?}");
+    session.run(&SET, (1, "b".to_owned())).await.unwrap();
+    loop {
+        let Event::Committed(commit) = next(&mut events).await else {
+            continue;
+        };
+        if let What::Row { new: Some(new), .. } = &commit.changes[0].what {
+            assert_eq!(shown(&commit.changes[0]), "items 1: 1 a -> b");
+            assert_eq!(new.get("more").and_then(Cell::as_text), Some("x"));
+            break;
+        }
+    }
+    // What cannot be captured any more is not trusted, and does not keep anybody from writing.
+    foreign(&db, "ALTER TABLE items DROP COLUMN more");
+    session.run(&SET, (1, "c".to_owned())).await.unwrap();
+    while !matches!(next(&mut events).await, Event::Lost) {}
+    session.run(&SET, (1, "d".to_owned())).await.unwrap();
+    foreign(
+        &db,
+        "UPDATE brisk_captured SET columns = 'status' WHERE table_name = 'items'; ALTER TABLE items ADD COLUMN z TEXT",
+    );
+    trusted(&mut events).await;
+    session.run(&SET, (1, "e".to_owned())).await.unwrap();
+    while commit(&mut events).await != ["items 1: 1 d -> e"] {}
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_stands_after_a_failure_is_told() {
+    let db = TestDb::sqlite().await;
+    let session = captured(&db).await;
+    session.run(&ADD, (2, ONE, "a".to_owned())).await.unwrap();
+    let mut events = db.db.changes().subscribe();
+    trusted(&mut events).await;
+    // Row 1 stays although row 2 fails the statement.
+    session.run(&ADD_OR_FAIL, ()).await.unwrap_err();
+    assert_eq!(numbers(&session).await.len(), 2);
+    assert_eq!(commit(&mut events).await, ["items 1: many"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

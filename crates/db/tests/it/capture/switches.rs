@@ -51,9 +51,8 @@ on_both! {
         settle(&stream, &mut events, &session).await;
         session.run(&SET, (1, "b".to_owned())).await.unwrap();
         session.run(&ADD_NOTE, (7, ONE, 1)).await.unwrap();
-        foreign(&db, "UPDATE notes SET status = 'new'");
-        let first = commit(&mut events).await;
-        assert_eq!(first, ["notes 1: 7 () -> ?"]);
+        assert_eq!(commit(&mut events).await, ["notes 1: 7 () -> ?"]);
+        session.run(&MARK_NOTE, (7, "new".to_owned())).await.unwrap();
         assert_eq!(commit(&mut events).await, ["notes 1: 7 ? -> new"]);
         assert!(stream.captured("items").is_none());
         // A node of the older release starts: it follows the table, not its own idea.
@@ -93,6 +92,15 @@ on_both! {
         trusted(&mut events).await;
         let off = another(&db, Capture::Off).await;
         off.migrate(&[CAPTURED]).await.unwrap();
+        if db.db.file().is_some() {
+            // Triggers are each process's own there, and what others write is noticed without theirs.
+            crate::harness::session(&off).run(&ADD, (1, ONE, "a".to_owned())).await.unwrap();
+            let mut told = commit(&mut events).await;
+            told.sort();
+            assert_eq!(told, ["items -: many", "notes -: many"]);
+            off.close().await;
+            return;
+        }
         off.close().await;
         while !matches!(next(&mut events).await, Event::Lost) {}
         assert!(!stream.is_trusted());

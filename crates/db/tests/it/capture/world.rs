@@ -8,7 +8,10 @@ use brisk_db::{
     Affected, Cell, Cells, Change, ChangeStream, Event, FromRow, MigrationSet, Session,
     Subscription, What, statements,
 };
+use jiff::Timestamp;
+use jiff::civil::Date;
 use tokio::time::timeout;
+use uuid::Uuid;
 
 use crate::harness::{LONG, Place, TestDb};
 
@@ -70,6 +73,9 @@ statements! {
     pub(super) ADD_NOTE(id: i64, tenant: TenantId, item: i64) -> Affected
         = "INSERT INTO notes (id, tenant_id, item_id) VALUES ($1, $2, $3)";
 
+    /// Of a column that only a later release has.
+    pub(super) MARK_NOTE(id: i64, status: String) -> Affected = "UPDATE notes SET status = $2 WHERE id = $1";
+
     pub(super) SET(id: i64, status: String) -> Affected = "UPDATE items SET status = $2 WHERE id = $1";
 
     pub(super) SET_ALL(status: String) -> Affected = "UPDATE items SET status = $1";
@@ -91,7 +97,16 @@ statements! {
 
     pub(super) NUMBERS() -> Vec<Number> = "SELECT id, n FROM items ORDER BY id";
 
-    pub(super) OUTBOX() -> brisk_db::One<i64> = "SELECT count(*) FROM brisk_outbox";
+    pub(super) ADD_ALL(flag: bool, raw: Vec<u8>, key: Uuid, at: Timestamp, day: Date, status: String, n: i64) -> Affected
+        = "INSERT INTO items (id, tenant_id, flag, raw, key, at, day, status, n) VALUES (1, 1, $1, $2, $3, $4, $5, $6, $7)";
+
+    /// On SQLite the rows before the one that fails stay.
+    pub(super) ADD_OR_FAIL() -> Affected
+        = "INSERT INTO items (id, tenant_id) VALUES (1, 1), (2, 1)",
+        sqlite "INSERT OR FAIL INTO items (id, tenant_id) VALUES (1, 1), (2, 1)";
+
+    /// What triggers on PostgreSQL have left; on SQLite they leave nothing.
+    pub(super) OUTBOX() -> brisk_db::One<i64> = "SELECT count(*) FROM brisk_outbox", sqlite "SELECT 0";
 }
 
 /// A database with the captured tables.
