@@ -105,6 +105,7 @@ impl From<sea_query::Value> for Value {
             V::String(v) => v.map_or(Self::Null, |v| Self::Text(v.into())),
             V::Char(v) => v.map_or(Self::Null, |v| Self::Text(v.to_string().into())),
             V::Bytes(v) => v.map_or(Self::Null, Self::Bytes),
+            V::Uuid(v) => v.map_or(Self::Null, Self::Uuid),
             V::JiffTimestamp(v) => v.map_or(Self::Null, |v| Self::Instant(*v)),
             V::JiffDate(v) => v.map_or(Self::Null, Self::Date),
             other => Self::Text(format!("{other:?}").into()),

@@ -38,7 +38,11 @@ pub(crate) struct Drain {
 }
 
 impl Drain {
-    pub(crate) fn new(conn: &Connection, hub: Arc<Hub>, capture: Capture) -> rusqlite::Result<Self> {
+    pub(crate) fn new(
+        conn: &Connection,
+        hub: Arc<Hub>,
+        capture: Capture,
+    ) -> rusqlite::Result<Self> {
         let mut drain = Self {
             notes: Notes::over(conn)?,
             hub,

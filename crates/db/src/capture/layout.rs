@@ -180,7 +180,10 @@ mod tests {
         let mut layouts = Layouts::default();
         let layout = layouts.get(&text).unwrap();
         assert_eq!(layout.len(), 4);
-        assert_eq!([0, 1, 2, 3].map(|i| layout.is_hex(i)), [false, false, false, true]);
+        assert_eq!(
+            [0, 1, 2, 3].map(|i| layout.is_hex(i)),
+            [false, false, false, true]
+        );
         let whole = layouts.get("|id|").unwrap();
         assert_eq!((whole.len(), whole.tenant), (1, false));
         assert!(layouts.get("t").is_none());
@@ -195,6 +198,10 @@ mod tests {
         assert_eq!(image.key.get("id"), Some(&Cell::Int(1)));
         assert_eq!(image.columns.get("n"), Some(&Cell::Int(2)));
         assert!(row(&[7, 1]).is_none() && row(&[7, 1, 2, 3]).is_none());
-        assert!(layout.image([Cell::Null, Cell::Int(1), Cell::Null].into_iter()).is_none());
+        assert!(
+            layout
+                .image([Cell::Null, Cell::Int(1), Cell::Null].into_iter())
+                .is_none()
+        );
     }
 }

@@ -33,10 +33,10 @@ pub use declare::Captured;
 pub(crate) use drain::Drain;
 pub(crate) use hub::Hub;
 pub use hub::Standing;
+pub(crate) use notes::Notes;
 pub(crate) use position::position;
 pub use position::{BadPosition, Position};
 pub use stream::{ChangeStream, HookGuard, Subscription};
-pub(crate) use notes::Notes;
 pub(crate) use task::{Task, migrated_postgres, migrated_sqlite};
 pub(crate) use written::{Texts, tell};
 

@@ -185,7 +185,8 @@ async fn types(client: &Client, captured: &Captured) -> Result<Types> {
 /// What is captured on SQLite, and a text that differs when that does; nothing where the table of declarations is
 /// missing.
 pub(super) fn look_sqlite(conn: &Connection) -> Result<Option<(Declarations, String)>> {
-    let known = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'brisk_captured'";
+    let known =
+        "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'brisk_captured'";
     if conn.query_row(known, [], |row| row.get::<_, i64>(0))? == 0 {
         return Ok(None);
     }

@@ -52,8 +52,8 @@ impl Sqlite {
     ) -> Result<Self, Error> {
         // The writer first: it makes the file and switches it to WAL, which readers cannot.
         let conn = connect(path, config, false)?;
-        let drain = Drain::new(&conn, hub, capture)
-            .map_err(|e| Error::unavailable("db.open", e))?;
+        let drain =
+            Drain::new(&conn, hub, capture).map_err(|e| Error::unavailable("db.open", e))?;
         let writer = writer::Writer::start(conn, config, drain)?;
         let readers = readers::Readers::start(config, || connect(path, config, true))?;
         Ok(Self {

@@ -166,6 +166,18 @@ pub(crate) fn session(db: &Db) -> Session {
     db.session(Scope::system(TenantId(1), "test"))
 }
 
+/// Runs SQL as another program does.
+pub(crate) fn foreign(db: &TestDb, sql: &str) {
+    match &db.place {
+        Place::Postgres(database) => drop(database.psql(&[sql]).unwrap()),
+        Place::Sqlite(file) => {
+            let conn = rusqlite::Connection::open(file.path()).unwrap();
+            conn.busy_timeout(Duration::from_secs(5)).unwrap();
+            conn.execute_batch(sql).unwrap();
+        }
+    }
+}
+
 /// Adds owner `id`.
 pub(crate) async fn add(session: &Session, id: i64) -> Result<u64, brisk_db::Error> {
     session

@@ -22,6 +22,7 @@ mod library;
 mod loads;
 mod migrations;
 mod pace;
+mod paging;
 mod panics;
 mod parity;
 mod pools;

@@ -13,7 +13,8 @@ use jiff::civil::Date;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use crate::harness::{LONG, Place, TestDb};
+pub(super) use crate::harness::foreign;
+use crate::harness::{LONG, TestDb};
 
 pub(super) const CAPTURED: MigrationSet = MigrationSet {
     name: "captured",
@@ -113,18 +114,6 @@ statements! {
 pub(super) async fn captured(db: &TestDb) -> Session {
     db.db.migrate(&[CAPTURED]).await.unwrap();
     db.session()
-}
-
-/// Runs SQL as another program does.
-pub(super) fn foreign(db: &TestDb, sql: &str) {
-    match &db.place {
-        Place::Postgres(database) => drop(database.psql(&[sql]).unwrap()),
-        Place::Sqlite(file) => {
-            let conn = rusqlite::Connection::open(file.path()).unwrap();
-            conn.busy_timeout(Duration::from_secs(5)).unwrap();
-            conn.execute_batch(sql).unwrap();
-        }
-    }
 }
 
 /// The next event; it must come.

@@ -1,0 +1,113 @@
+//! Pages of a list by key: any declared order, ties and nulls, forward and back.
+//!
+//! A page says where it began and ended in a signed cursor that is good for its tenant, list, filter and order alone, so
+//! nothing is kept about who reads what, and rows that come and go meanwhile shift no page.
+
+mod order;
+mod position;
+
+use sea_query::SelectStatement;
+use serde::Serialize;
+
+pub use self::order::{Direction, Nulls, Order, Sortable};
+use self::position::{Place, Way};
+use crate::cursor::CursorKey;
+use crate::error::Error;
+use crate::row::FromRow;
+use crate::session::Session;
+
+/// Which page of which list.
+#[derive(Clone, Copy, Debug)]
+pub struct Paging<'a, F> {
+    /// What signs the cursors.
+    pub key: &'a CursorKey,
+    /// The list's name; a cursor is good for no other one.
+    pub list: &'static str,
+    /// What the list was narrowed by; a cursor is good for no other filter.
+    pub filter: &'a F,
+    /// Rows on the page, at least one.
+    pub limit: u32,
+    /// Rows to leave out at the start, without a cursor. The database reads them all the same: for small numbers.
+    pub skip: u32,
+    /// `next_cursor` or `previous_cursor` of another page.
+    pub cursor: Option<&'a str>,
+}
+
+/// One page, in the list's order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page<R> {
+    /// The rows.
+    pub items: Vec<R>,
+    /// Where the next page begins; none on the last one.
+    pub next_cursor: Option<String>,
+    /// Where the page before ends; none on the first one.
+    pub previous_cursor: Option<String>,
+}
+
+impl<R> Page<R> {
+    /// The same page with other rows in place of these.
+    pub fn map<T>(self, make: impl FnMut(R) -> T) -> Page<T> {
+        Page {
+            items: self.items.into_iter().map(make).collect(),
+            next_cursor: self.next_cursor,
+            previous_cursor: self.previous_cursor,
+        }
+    }
+}
+
+impl Session {
+    /// A page of a list, with one statement.
+    ///
+    /// `query` selects `R::COLUMNS` in order and narrows the list, to the session's tenant first; it has no order and no
+    /// limit of its own. One row more than the page has is read, which tells whether the list goes on.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Cursor`] for a cursor of another tenant, list, filter or order; else as [`Session::run`].
+    pub async fn page<R: FromRow, F: Serialize + Sync>(
+        &self,
+        name: &'static str,
+        mut query: SelectStatement,
+        order: &Order<R>,
+        paging: Paging<'_, F>,
+    ) -> Result<Page<R>, Error> {
+        let bound = (paging.filter, order.text());
+        let place: Option<Place> = match paging.cursor {
+            Some(cursor) => Some(
+                paging
+                    .key
+                    .open(self.tenant(), paging.list, &bound, cursor)?,
+            ),
+            None => None,
+        };
+        let way = place.as_ref().map_or(Way::After, |place| place.way);
+        if let Some(place) = &place {
+            query.and_where(order.beyond(way, &place.values())?);
+        }
+        order.apply(way, &mut query);
+        let (limit, skip) = (u64::from(paging.limit), u64::from(paging.skip));
+        let mut items: Vec<R> = self.select_page(name, &query, limit, skip).await?;
+        let goes_on = items.len() as u64 > limit;
+        items.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        if way == Way::Before {
+            items.reverse();
+        }
+        let seal = |place: &Place| paging.key.seal(self.tenant(), paging.list, &bound, place);
+        let end = |way, row: Option<&R>| match row {
+            Some(row) => Some(seal(&Place::new(way, order.values(row)))),
+            // Nothing is left on this side; the other one begins where we stand.
+            None => place.as_ref().map(|place| seal(&place.turned(way))),
+        };
+        let (more_after, more_before) = match way {
+            Way::After => (goes_on, place.is_some() || skip > 0),
+            Way::Before => (true, goes_on),
+        };
+        Ok(Page {
+            next_cursor: more_after.then(|| end(Way::After, items.last())).flatten(),
+            previous_cursor: more_before
+                .then(|| end(Way::Before, items.first()))
+                .flatten(),
+            items,
+        })
+    }
+}
