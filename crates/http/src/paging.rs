@@ -3,6 +3,7 @@
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
 use brisk_core::FieldError;
+use brisk_db::{CursorKey, Paging};
 use http::request::Parts;
 use serde::de::DeserializeOwned;
 use serde::ser::SerializeMap;
@@ -30,7 +31,7 @@ pub enum CountMode {
 pub struct PageQuery {
     /// Rows on a page.
     pub limit: Option<u32>,
-    /// Where to go on: `next_cursor` of the page before.
+    /// Where to go on: `next_cursor` or `previous_cursor` of another page.
     pub cursor: Option<String>,
     /// Rows to leave out; for small numbers, else use the cursor.
     pub skip: Option<u32>,
@@ -73,6 +74,25 @@ pub struct Page {
     pub skip: u32,
     /// Whether to count.
     pub count: CountMode,
+}
+
+impl Page {
+    /// This page of a list, as the database takes it; `filter` is what the list was narrowed by.
+    pub fn of<'a, F>(
+        &'a self,
+        key: &'a CursorKey,
+        list: &'static str,
+        filter: &'a F,
+    ) -> Paging<'a, F> {
+        Paging {
+            key,
+            list,
+            filter,
+            limit: self.limit,
+            skip: self.skip,
+            cursor: self.cursor.as_deref(),
+        }
+    }
 }
 
 impl PageQuery {
@@ -162,8 +182,26 @@ pub struct List<T> {
     pub limit: u32,
     /// Where the next page begins; `None` on the last one.
     pub next_cursor: Option<String>,
+    /// Where the page before ends; `None` on the first one, and in lists that only go forward.
+    pub previous_cursor: Option<String>,
     /// Whether there is more.
     pub has_more: bool,
+}
+
+impl<T> List<T> {
+    /// The answer to `asked`.
+    pub fn new(name: &'static str, page: brisk_db::Page<T>, total: Total, asked: &Page) -> Self {
+        Self {
+            name,
+            items: page.items,
+            total,
+            skip: asked.skip,
+            limit: asked.limit,
+            has_more: page.next_cursor.is_some(),
+            next_cursor: page.next_cursor,
+            previous_cursor: page.previous_cursor,
+        }
+    }
 }
 
 impl<T: Serialize> Serialize for List<T> {
@@ -184,6 +222,7 @@ impl<T: Serialize> Serialize for List<T> {
         map.serialize_entry("limit", &self.limit)?;
         map.serialize_entry("has_more", &self.has_more)?;
         map.serialize_entry("next_cursor", &self.next_cursor)?;
+        map.serialize_entry("previous_cursor", &self.previous_cursor)?;
         map.end()
     }
 }
@@ -231,11 +270,12 @@ mod tests {
             skip: 0,
             limit: 1,
             next_cursor: Some("c".to_owned()),
+            previous_cursor: None,
             has_more: true,
         };
         assert_eq!(
             serde_json::to_string(&list).unwrap(),
-            r#"{"reports":[1],"items_total":500,"total":500,"total_is_estimate":true,"skip":0,"limit":1,"has_more":true,"next_cursor":"c"}"#
+            r#"{"reports":[1],"items_total":500,"total":500,"total_is_estimate":true,"skip":0,"limit":1,"has_more":true,"next_cursor":"c","previous_cursor":null}"#
         );
         list.total = Total::Skipped;
         let json = serde_json::to_value(&list).unwrap();

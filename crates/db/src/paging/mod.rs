@@ -110,4 +110,23 @@ impl Session {
             items,
         })
     }
+
+    /// The first rows of a list that has no pages; `query` as for [`Session::page`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::run`].
+    pub async fn first<R: FromRow>(
+        &self,
+        name: &'static str,
+        mut query: SelectStatement,
+        order: &Order<R>,
+        limit: u32,
+    ) -> Result<Vec<R>, Error> {
+        order.apply(Way::After, &mut query);
+        // As a page does, so that both have one plan.
+        let mut items = self.select_page(name, &query, limit.into(), 0).await?;
+        items.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(items)
+    }
 }

@@ -166,6 +166,7 @@ async fn list(query: ListQuery<Filter>) -> Result<List<String>, Problem> {
         skip: page.skip,
         limit: page.limit,
         next_cursor: None,
+        previous_cursor: None,
         has_more: false,
     })
 }

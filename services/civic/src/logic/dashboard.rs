@@ -18,11 +18,11 @@ use crate::model::workflow::Status;
 use crate::model::{Category, Severity};
 use crate::settings::TenantSettings;
 use crate::store::figures::{DayRow, Figures, Narrow, NowRow, PeriodRow};
-use crate::store::listing::{IssueFilter, IssueLine, IssueLists, IssueSort, Order, PageAsk};
+use crate::store::listing::{IssueFilter, IssueLine, IssueLists, IssueSort, Order};
 use crate::store::score::{ScoreRow, Scores};
 
 /// Issues on the work list of a dashboard.
-const TOP: u64 = 10;
+const TOP: u32 = 10;
 /// Days drawn for a period without a beginning.
 const LONGEST_SERIES: i32 = 90;
 
@@ -317,17 +317,12 @@ pub(crate) async fn read(
             .collect(),
         ..IssueFilter::default()
     };
-    let ask = PageAsk {
-        limit: TOP,
-        skip: 0,
-        after: None,
-    };
     let (current, sums, days, areas, top) = futures::try_join!(
         figures.now(now, end_of_day(settings, today, now)),
         figures.period(range),
         figures.days((first, today), Narrow::default()),
         scores.of_period(period.as_str()),
-        lists.page(&active, IssueSort::Priority, Order::Desc, ask, now),
+        lists.first(&active, (IssueSort::Priority, Order::Desc), TOP, now),
     )?;
     let whole = whole(&sums);
     let before = period.previous(today).map(|range| sum_days(&days, range));
@@ -339,8 +334,7 @@ pub(crate) async fn read(
         let found = current.iter().find(|row| row.what == what);
         found.map_or(0, |row| row.n)
     };
-    let mut top: Vec<TopIssue> = top.into_iter().map(TopIssue::from).collect();
-    top.truncate(usize::try_from(TOP).unwrap_or_default());
+    let top = top.into_iter().map(TopIssue::from).collect();
     Ok(Dashboard {
         tenant: TenantBrief::of(settings),
         period,

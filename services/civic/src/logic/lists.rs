@@ -1,12 +1,11 @@
 //! Lists of issues and reports: one page and how many there are, in two statements at most.
 
-use brisk_db::{CursorKey, Session};
+use brisk_db::{CursorKey, Page, Session};
 use jiff::Timestamp;
 
 use crate::error::Error;
 use crate::store::listing::{
-    Count, IssueFilter, IssueLine, IssueLists, IssueSort, Order, PageAsk, Position, ReportFilter,
-    ReportLists, Total, issue_position, report_position,
+    Count, IssueFilter, IssueLine, IssueLists, IssueSort, Order, ReportFilter, ReportLists, Total,
 };
 use crate::store::report::ReportListRow;
 
@@ -23,36 +22,24 @@ pub(crate) struct Paging {
 /// One page.
 #[derive(Clone, Debug)]
 pub(crate) struct Listed<T> {
-    pub(crate) items: Vec<T>,
+    pub(crate) page: Page<T>,
     pub(crate) total: Option<Total>,
-    pub(crate) has_more: bool,
-    pub(crate) next_cursor: Option<String>,
 }
 
 impl Paging {
-    fn ask(&self, after: Option<Position>) -> PageAsk {
-        PageAsk {
-            limit: u64::from(self.limit),
-            skip: u64::from(self.skip),
-            after,
-        }
-    }
-
-    /// Cuts the row that only told that there is more.
-    fn cut<T>(
-        &self,
-        mut items: Vec<T>,
-        total: Option<Total>,
-        seal: impl Fn(&T) -> String,
-    ) -> Listed<T> {
-        let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
-        let has_more = items.len() > limit;
-        items.truncate(limit);
-        Listed {
-            next_cursor: items.last().filter(|_| has_more).map(seal),
-            items,
-            total,
-            has_more,
+    fn of<'a, F>(
+        &'a self,
+        key: &'a CursorKey,
+        list: &'static str,
+        filter: &'a F,
+    ) -> brisk_db::Paging<'a, F> {
+        brisk_db::Paging {
+            key,
+            list,
+            filter,
+            limit: self.limit,
+            skip: self.skip,
+            cursor: self.cursor.as_deref(),
         }
     }
 }
@@ -67,17 +54,10 @@ pub(crate) async fn issues(
     session: &Session,
     key: &CursorKey,
     filter: &IssueFilter,
-    (sort, order): (IssueSort, Order),
+    sorted: (IssueSort, Order),
     paging: &Paging,
     now: Timestamp,
 ) -> Result<Listed<IssueLine>, Error> {
-    const LIST: &str = "civic.issues";
-    let tenant = session.tenant();
-    let bound = (filter, sort, order);
-    let after = match &paging.cursor {
-        Some(cursor) => Some(key.open::<Position>(tenant, LIST, &bound, cursor)?),
-        None => None,
-    };
     let lists = IssueLists(session);
     let count = async {
         match paging.count {
@@ -85,11 +65,9 @@ pub(crate) async fn issues(
             None => Ok(None),
         }
     };
-    let page = lists.page(filter, sort, order, paging.ask(after), now);
-    let (items, total) = futures::try_join!(page, count)?;
-    Ok(paging.cut(items, total, |last| {
-        key.seal(tenant, LIST, &bound, &issue_position(last, sort))
-    }))
+    let page = lists.page(sorted, paging.of(key, "civic.issues", filter), now);
+    let (page, total) = futures::try_join!(page, count)?;
+    Ok(Listed { page, total })
 }
 
 /// A page of reports, by the reporter's time.
@@ -104,23 +82,18 @@ pub(crate) async fn reports(
     order: Order,
     paging: &Paging,
 ) -> Result<Listed<ReportListRow>, Error> {
-    const LIST: &str = "civic.reports";
-    let tenant = session.tenant();
-    let bound = (filter, order);
-    let after = match &paging.cursor {
-        Some(cursor) => Some(key.open::<Position>(tenant, LIST, &bound, cursor)?),
-        None => None,
-    };
     let lists = ReportLists(session);
-    let seal = |last: &ReportListRow| key.seal(tenant, LIST, &bound, &report_position(last));
-    let ask = paging.ask(after);
+    let asked = paging.of(key, "civic.reports", filter);
     if paging.count == Some(Count::Auto) && filter.is_plain() {
-        let (items, known) = lists.page_and_total(filter, order, ask).await?;
+        let (page, known) = lists.page_and_total(order, asked).await?;
         let total = match known {
             Some(total) => total,
             None => lists.count(filter, Count::Auto).await?,
         };
-        return Ok(paging.cut(items, Some(total), seal));
+        return Ok(Listed {
+            page,
+            total: Some(total),
+        });
     }
     let count = async {
         match paging.count {
@@ -128,6 +101,6 @@ pub(crate) async fn reports(
             None => Ok(None),
         }
     };
-    let (items, total) = futures::try_join!(lists.page(filter, order, ask), count)?;
-    Ok(paging.cut(items, total, seal))
+    let (page, total) = futures::try_join!(lists.page(order, asked), count)?;
+    Ok(Listed { page, total })
 }

@@ -23,7 +23,7 @@ use crate::settings::TenantSettings;
 use crate::store::figures::{DayRow, Figures, Narrow, NowRow, PeriodRow};
 use crate::store::issue::{IssueRow, Issues};
 use crate::store::listing::{
-    IssueFilter, IssueLine, IssueLists, IssueSort, MapCluster, MapPoint, Order, PageAsk,
+    IssueFilter, IssueLine, IssueLists, IssueSort, MapCluster, MapPoint, Order,
 };
 use crate::store::public::PublicReads;
 use crate::store::score::{ScoreRow, Scores};
@@ -31,7 +31,7 @@ use crate::store::score::{ScoreRow, Scores};
 /// Decimals of coordinates that need no protection: about a metre.
 const EXACT: i32 = 5;
 /// Issues shown on the public page.
-const NEWEST: u64 = 10;
+const NEWEST: u32 = 10;
 /// Reports and lines of history shown with a public issue.
 const SHOWN: i64 = 20;
 /// Points drawn on a map; more are gathered into squares.
@@ -235,24 +235,18 @@ pub(crate) async fn view(
         .map_or(drawn.0, |(from, _)| from.min(drawn.0));
     let (figures, scores, lists) = (Figures(session), Scores(session), IssueLists(session));
     let shown = public_filter(settings, IssueFilter::default(), now);
-    let ask = PageAsk {
-        limit: NEWEST,
-        skip: 0,
-        after: None,
-    };
     let (current, sums, days, areas, newest) = futures::try_join!(
         figures.now(now, now),
         figures.period(range),
         figures.days((first, today), Narrow::default()),
         scores.of_period(period.as_str()),
-        lists.page(&shown, IssueSort::CreatedAt, Order::Desc, ask, now),
+        lists.first(&shown, (IssueSort::CreatedAt, Order::Desc), NEWEST, now),
     )?;
     let sum = whole(&sums);
     let counts = Counts::of(&current, &sum);
     let (overall, standing) = Standing::of(&sum, None, counts.open, &settings.config.score);
     let newest = newest
         .into_iter()
-        .take(usize::try_from(NEWEST).unwrap_or_default())
         .map(|line| disclose(line, settings, now))
         .collect();
     let min = i64::from(rules.min_cell);
@@ -400,12 +394,9 @@ pub(crate) async fn page(
     let filter = public_filter(settings, filter, now);
     let order = (IssueSort::CreatedAt, Order::Desc);
     let listed = lists::issues(session, key, &filter, order, paging, now).await?;
-    let items = listed.items.into_iter();
     Ok(Listed {
-        items: items.map(|line| disclose(line, settings, now)).collect(),
+        page: listed.page.map(|line| disclose(line, settings, now)),
         total: listed.total,
-        has_more: listed.has_more,
-        next_cursor: listed.next_cursor,
     })
 }
 

@@ -3,8 +3,8 @@
 use axum::extract::State;
 use brisk_core::Role;
 use brisk_http::{
-    Json, Page, PageLimits, PageQuery, Path, Problem, ProblemBody, Query, RequireRole as _,
-    TenantScope,
+    Json, List, PageLimits, PageQuery, Path, Problem, ProblemBody, Query, RequireRole as _,
+    TenantScope, Total,
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -66,11 +66,13 @@ impl From<CandidateRow> for CandidateBody {
 }
 
 /// Pairs that wait.
-#[derive(Serialize, ToSchema)]
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the envelope in the API's document")]
 struct CandidateList {
     candidates: Vec<CandidateBody>,
     has_more: bool,
     next_cursor: Option<String>,
+    previous_cursor: Option<String>,
 }
 
 /// Pairs that wait for a decision, oldest first.
@@ -85,39 +87,19 @@ async fn list(
     State(state): State<CivicState>,
     TenantScope(scope): TenantScope,
     Query(page): Query<PageQuery>,
-) -> Result<Json<CandidateList>, Problem> {
+) -> Result<List<CandidateBody>, Problem> {
     scope.require(Role::Manager)?;
-    let Page { limit, cursor, .. } = page.within(PageLimits {
+    let asked = page.within(PageLimits {
         max_skip: 0,
         ..PageLimits::default()
     })?;
     let session = state.db.session(scope);
-    let tenant = session.tenant();
-    let after = match cursor {
-        None => (Timestamp::UNIX_EPOCH, 0),
-        Some(text) => state
-            .cursor
-            .open(tenant, LIST, &(), &text)
-            .map_err(Error::from)?,
-    };
-    let mut rows = Candidates(&session)
-        .pending(after, i64::from(limit) + 1)
+    let page = Candidates(&session)
+        .pending(asked.of(&state.cursor, LIST, &()))
         .await
         .map_err(Error::from)?;
-    let shown = usize::try_from(limit).unwrap_or(usize::MAX);
-    let has_more = rows.len() > shown;
-    rows.truncate(shown);
-    let last = rows
-        .last()
-        .map(|row| (row.created_at, row.id))
-        .filter(|_| has_more);
-    let next_cursor = last.map(|position| state.cursor.seal(tenant, LIST, &(), &position));
-    let candidates = rows.into_iter().map(CandidateBody::from).collect();
-    Ok(Json(CandidateList {
-        candidates,
-        has_more,
-        next_cursor,
-    }))
+    let page = page.map(CandidateBody::from);
+    Ok(List::new("candidates", page, Total::Skipped, &asked))
 }
 
 /// Says that the two belong together: the report's issue is joined into the other one.

@@ -4,8 +4,8 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use brisk_core::Role;
 use brisk_http::{
-    Json, Page, PageLimits, PageQuery, Path, Problem, ProblemBody, Query, RequireRole as _,
-    TenantScope,
+    Json, List, PageLimits, PageQuery, Path, Problem, ProblemBody, Query, RequireRole as _,
+    TenantScope, Total,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,7 @@ use super::issue::MAX_NOTE;
 use crate::error::Error;
 use crate::ids::IssueId;
 use crate::state::CivicState;
-use crate::store::event::Events;
+use crate::store::event::{EventRow, Events};
 use crate::store::issue::Issues;
 
 /// The routes of this file.
@@ -46,12 +46,31 @@ struct EventBody {
     at: Timestamp,
 }
 
+impl From<EventRow> for EventBody {
+    fn from(row: EventRow) -> Self {
+        Self {
+            id: row.id,
+            kind: row.kind,
+            actor: row.actor,
+            actor_role: row.actor_role,
+            from_value: row.from_value,
+            to_value: row.to_value,
+            body: row.body,
+            public: row.public,
+            data: row.data.map(|d| d.0),
+            at: row.at,
+        }
+    }
+}
+
 /// The history of an issue.
-#[derive(Serialize, ToSchema)]
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the envelope in the API's document")]
 struct EventList {
     events: Vec<EventBody>,
     has_more: bool,
     next_cursor: Option<String>,
+    previous_cursor: Option<String>,
 }
 
 /// The history of an issue, oldest first.
@@ -67,54 +86,20 @@ async fn events(
     TenantScope(scope): TenantScope,
     Path(id): Path<i64>,
     Query(page): Query<PageQuery>,
-) -> Result<Json<EventList>, Problem> {
-    const LIST: &str = "civic.events";
+) -> Result<List<EventBody>, Problem> {
     scope.require(Role::Agent)?;
-    let Page { limit, cursor, .. } = page.within(PageLimits {
+    let asked = page.within(PageLimits {
         max_skip: 0,
         ..PageLimits::default()
     })?;
     let session = state.db.session(scope);
     let id = IssueId(id);
-    let after = match cursor {
-        None => (Timestamp::UNIX_EPOCH, 0),
-        Some(text) => state
-            .cursor
-            .open(session.tenant(), LIST, &id, &text)
-            .map_err(Error::from)?,
-    };
     let (issues, history) = (Issues(&session), Events(&session));
-    let (issue, mut rows) = futures::try_join!(
-        issues.get(id),
-        history.page(id, after, i64::from(limit) + 1)
-    )
-    .map_err(Error::from)?;
+    let page = history.page(asked.of(&state.cursor, "civic.events", &id));
+    let (issue, page) = futures::try_join!(issues.get(id), page).map_err(Error::from)?;
     issue.ok_or(Error::NotFound { what: "issue" })?;
-    let has_more = rows.len() > usize::try_from(limit).unwrap_or(usize::MAX);
-    rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    let last = rows.last().map(|row| (row.at, row.id)).filter(|_| has_more);
-    let next_cursor =
-        last.map(|position| state.cursor.seal(session.tenant(), LIST, &id, &position));
-    let events = rows
-        .into_iter()
-        .map(|row| EventBody {
-            id: row.id,
-            kind: row.kind,
-            actor: row.actor,
-            actor_role: row.actor_role,
-            from_value: row.from_value,
-            to_value: row.to_value,
-            body: row.body,
-            public: row.public,
-            data: row.data.map(|d| d.0),
-            at: row.at,
-        })
-        .collect();
-    Ok(Json(EventList {
-        events,
-        has_more,
-        next_cursor,
-    }))
+    let page = page.map(EventBody::from);
+    Ok(List::new("events", page, Total::Skipped, &asked))
 }
 
 /// A note or an update.

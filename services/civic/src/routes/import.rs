@@ -9,8 +9,8 @@ use axum::response::{IntoResponse, Response};
 use brisk_core::{Role, Scope};
 use brisk_db::Session;
 use brisk_http::{
-    Json, Page, PageLimits, PageQuery, Path, Problem, ProblemBody, Query, RequireRole as _,
-    TenantScope,
+    Json, List, PageLimits, PageQuery, Path, Problem, ProblemBody, Query, RequireRole as _,
+    TenantScope, Total,
 };
 use futures::TryStreamExt as _;
 use jiff::Timestamp;
@@ -258,11 +258,13 @@ impl From<ImportRow> for ImportBody {
 }
 
 /// Imports of the tenant.
-#[derive(Serialize, ToSchema)]
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the envelope in the API's document")]
 struct ImportList {
     imports: Vec<ImportBody>,
     has_more: bool,
     next_cursor: Option<String>,
+    previous_cursor: Option<String>,
 }
 
 /// The imports of the tenant, newest first.
@@ -277,38 +279,19 @@ async fn list(
     State(state): State<CivicState>,
     TenantScope(scope): TenantScope,
     Query(page): Query<PageQuery>,
-) -> Result<Json<ImportList>, Problem> {
-    const LIST: &str = "civic.imports";
+) -> Result<List<ImportBody>, Problem> {
     scope.require(Role::Importer)?;
-    let Page { limit, cursor, .. } = page.within(PageLimits {
+    let asked = page.within(PageLimits {
         max_skip: 0,
         ..PageLimits::default()
     })?;
     let session = state.db.session(scope);
-    let tenant = session.tenant();
-    let before = match cursor {
-        None => None,
-        Some(text) => Some(
-            state
-                .cursor
-                .open(tenant, LIST, &(), &text)
-                .map_err(Error::from)?,
-        ),
-    };
-    let mut rows = Imports(&session)
-        .page(before, i64::from(limit) + 1)
+    let page = Imports(&session)
+        .page(asked.of(&state.cursor, "civic.imports", &()))
         .await
         .map_err(Error::from)?;
-    let shown = usize::try_from(limit).unwrap_or(usize::MAX);
-    let has_more = rows.len() > shown;
-    rows.truncate(shown);
-    let last = rows.last().map(|row| row.id).filter(|_| has_more);
-    let next_cursor = last.map(|id| state.cursor.seal(tenant, LIST, &(), &id));
-    Ok(Json(ImportList {
-        imports: rows.into_iter().map(ImportBody::from).collect(),
-        has_more,
-        next_cursor,
-    }))
+    let page = page.map(ImportBody::from);
+    Ok(List::new("imports", page, Total::Skipped, &asked))
 }
 
 /// One import.

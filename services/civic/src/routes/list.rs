@@ -256,6 +256,7 @@ struct IssueList {
     limit: u32,
     has_more: bool,
     next_cursor: Option<String>,
+    previous_cursor: Option<String>,
 }
 
 /// A page of reports.
@@ -269,6 +270,7 @@ struct ReportList {
     limit: u32,
     has_more: bool,
     next_cursor: Option<String>,
+    previous_cursor: Option<String>,
 }
 
 /// The issues of the tenant, the newest first unless sorted otherwise.
@@ -432,17 +434,9 @@ pub(super) fn envelope<T, B: Serialize>(
         Some(Total::Estimate(n)) => HttpTotal::Estimate(n),
         None => HttpTotal::Skipped,
     };
-    let list = List {
-        name,
-        items: listed.items.into_iter().map(body).collect(),
-        total,
-        skip: page.skip,
-        limit: page.limit,
-        next_cursor: listed.next_cursor,
-        has_more: listed.has_more,
-    };
+    let listed = listed.page.map(body);
     let Some(fields) = fields else {
-        return list.into_response();
+        return List::new(name, listed, total, page).into_response();
     };
     let wanted: Vec<&str> = fields.split(',').map(str::trim).collect();
     let trim = |item: B| {
@@ -452,14 +446,5 @@ pub(super) fn envelope<T, B: Serialize>(
         }
         value
     };
-    List {
-        name,
-        items: list.items.into_iter().map(trim).collect::<Vec<Value>>(),
-        total,
-        skip: list.skip,
-        limit: list.limit,
-        next_cursor: list.next_cursor,
-        has_more: list.has_more,
-    }
-    .into_response()
+    List::new(name, listed.map(trim), total, page).into_response()
 }

@@ -120,6 +120,7 @@ struct PublicList {
     limit: u32,
     has_more: bool,
     next_cursor: Option<String>,
+    previous_cursor: Option<String>,
 }
 
 /// A tenant's public issues, the newest first.

@@ -1,7 +1,8 @@
 //! Every statement on pairs of report and issue that may belong together.
 
 use brisk_core::TenantId;
-use brisk_db::{Affected, FromRow, Record, Session, statements};
+use brisk_db::sea_query::{Expr, ExprTrait as _, Query};
+use brisk_db::{Affected, Direction, FromRow, Order, Page, Paging, Record, Session, statements};
 use jiff::Timestamp;
 
 use crate::ids::{IssueId, ReportId};
@@ -54,12 +55,6 @@ statements! {
     GET(tenant: TenantId, id: i64) -> Option<CandidateRow>
         = "SELECT {COLUMNS} FROM civic_dedup_candidates WHERE tenant_id = $1 AND id = $2";
 
-    /// Pairs that wait for a decision, oldest first.
-    PENDING(tenant: TenantId, after_at: Timestamp, after_id: i64, limit: i64) -> Vec<CandidateRow>
-        = "SELECT {COLUMNS} FROM civic_dedup_candidates
-            WHERE tenant_id = $1 AND state = 'pending' AND (created_at, id) > ($2, $3)
-            ORDER BY created_at, id LIMIT $4";
-
     /// Pairs of the reports that were refused, so that they are never proposed again.
     REJECTED(tenant: TenantId, reports: Vec<i64>) -> Vec<PairRow>
         = "SELECT report_id, issue_id FROM civic_dedup_candidates
@@ -86,13 +81,26 @@ impl Candidates<'_> {
         self.0.run(&GET, (self.0.tenant(), id)).await
     }
 
+    /// Those that wait for a decision, oldest first.
     pub(crate) async fn pending(
         &self,
-        after: (Timestamp, i64),
-        limit: i64,
-    ) -> Result<Vec<CandidateRow>, brisk_db::Error> {
+        asked: Paging<'_, ()>,
+    ) -> Result<Page<CandidateRow>, brisk_db::Error> {
+        let mut query = Query::select();
+        query
+            .columns(CandidateRow::COLUMNS.iter().copied())
+            .from("civic_dedup_candidates")
+            .and_where(Expr::col("tenant_id").eq(self.0.tenant().get()))
+            .and_where(Expr::cust("state = 'pending'"));
+        let order = Order::default()
+            .by(
+                Expr::col("created_at"),
+                Direction::Asc,
+                |row: &CandidateRow| row.created_at,
+            )
+            .by(Expr::col("id"), Direction::Asc, |row| row.id);
         self.0
-            .run(&PENDING, (self.0.tenant(), after.0, after.1, limit))
+            .page("civic.candidate.pending", query, &order, asked)
             .await
     }
 

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use brisk_core::TenantId;
-use brisk_db::{FromRow, Json, Record, Session, statements};
+use brisk_db::sea_query::{Expr, ExprTrait as _, Query};
+use brisk_db::{Direction, FromRow, Json, Order, Page, Paging, Record, Session, statements};
 use jiff::Timestamp;
 
 use crate::ids::IssueId;
@@ -44,12 +45,6 @@ pub(crate) struct EventRow {
 statements! {
     prefix "civic.event";
 
-    /// The history of one issue after a line, oldest first.
-    PAGE(tenant: TenantId, issue: IssueId, after_at: Timestamp, after_id: i64, limit: i64) -> Vec<EventRow>
-        = "SELECT id, issue_id, kind, actor, actor_role, from_value, to_value, body, public, data, at
-            FROM civic_issue_events WHERE tenant_id = $1 AND issue_id = $2 AND (at, id) > ($3, $4)
-            ORDER BY at, id LIMIT $5";
-
     /// When an issue was reopened.
     REOPENINGS(tenant: TenantId, issue: IssueId) -> Vec<Timestamp>
         = "SELECT at FROM civic_issue_events WHERE tenant_id = $1 AND issue_id = $2 AND kind = 'reopened'
@@ -60,15 +55,21 @@ statements! {
 pub(crate) struct Events<'a>(pub(crate) &'a Session);
 
 impl Events<'_> {
+    /// The history of one issue, oldest first.
     pub(crate) async fn page(
         &self,
-        issue: IssueId,
-        after: (Timestamp, i64),
-        limit: i64,
-    ) -> Result<Vec<EventRow>, brisk_db::Error> {
-        self.0
-            .run(&PAGE, (self.0.tenant(), issue, after.0, after.1, limit))
-            .await
+        asked: Paging<'_, IssueId>,
+    ) -> Result<Page<EventRow>, brisk_db::Error> {
+        let mut query = Query::select();
+        query
+            .columns(EventRow::COLUMNS.iter().copied())
+            .from("civic_issue_events")
+            .and_where(Expr::col("tenant_id").eq(self.0.tenant().get()))
+            .and_where(Expr::col("issue_id").eq(asked.filter.get()));
+        let order = Order::default()
+            .by(Expr::col("at"), Direction::Asc, |row: &EventRow| row.at)
+            .by(Expr::col("id"), Direction::Asc, |row| row.id);
+        self.0.page("civic.event.page", query, &order, asked).await
     }
 
     pub(crate) async fn reopenings(

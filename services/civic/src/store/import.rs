@@ -1,7 +1,10 @@
 //! Every statement on imports, their refused rows, and the areas that they make.
 
 use brisk_core::TenantId;
-use brisk_db::{Affected, FromRow, Json, One, Record, Session, statements};
+use brisk_db::sea_query::{Expr, ExprTrait as _, Query};
+use brisk_db::{
+    Affected, Direction, FromRow, Json, One, Order, Page, Paging, Record, Session, statements,
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -98,10 +101,6 @@ statements! {
             created = $5, skipped = $6, failed = $7, checkpoint = $8, updated_at = $9
             WHERE tenant_id = $1 AND id = $2";
 
-    /// The imports of the tenant before one, newest first.
-    PAGE(tenant: TenantId, before: i64, limit: i64) -> Vec<ImportRow>
-        = "SELECT {COLUMNS} FROM civic_imports WHERE tenant_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
-
     /// Ends an import.
     FINISH(tenant: TenantId, id: i64, status: ImportStatus, error: Option<String>, now: Timestamp) -> Affected
         = "UPDATE civic_imports SET status = $3, error = $4, finished_at = $5, updated_at = $5
@@ -146,13 +145,18 @@ impl Imports<'_> {
     }
 
     /// The `limit` imports before `before`, or the newest ones.
+    /// The tenant's imports, newest first.
     pub(crate) async fn page(
         &self,
-        before: Option<i64>,
-        limit: i64,
-    ) -> Result<Vec<ImportRow>, brisk_db::Error> {
-        let before = before.unwrap_or(i64::MAX);
-        self.0.run(&PAGE, (self.0.tenant(), before, limit)).await
+        asked: Paging<'_, ()>,
+    ) -> Result<Page<ImportRow>, brisk_db::Error> {
+        let mut query = Query::select();
+        query
+            .columns(ImportRow::COLUMNS.iter().copied())
+            .from("civic_imports")
+            .and_where(Expr::col("tenant_id").eq(self.0.tenant().get()));
+        let order = Order::default().by(Expr::col("id"), Direction::Desc, |row: &ImportRow| row.id);
+        self.0.page("civic.import.page", query, &order, asked).await
     }
 
     /// `false` when it is over.

@@ -41,8 +41,8 @@ async fn the_public_sees_neither_exact_places_nor_hidden_issues() {
         )
         .await
         .unwrap();
-        assert_eq!(page.items.len(), 55);
-        for item in &page.items {
+        assert_eq!(page.page.items.len(), 55);
+        for item in &page.page.items {
             let delicate = matches!(item.category, Category::Safety | Category::Noise);
             let lat = item.lat.unwrap();
             let coarse = (lat * 1_000.0 - (lat * 1_000.0).round()).abs() < 1e-6;

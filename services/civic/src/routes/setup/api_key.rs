@@ -53,6 +53,7 @@ struct ApiKeyList {
     limit: u32,
     has_more: bool,
     next_cursor: Option<String>,
+    previous_cursor: Option<String>,
 }
 
 /// A key just made; its secret is shown this once.
@@ -99,6 +100,7 @@ async fn list(
     let last = items.last().filter(|_| has_more);
     Ok(List {
         name: LIST,
+        previous_cursor: None,
         next_cursor: last.map(|key| state.cursor.seal(setup.tenant(), LIST, &(), &key.id.0)),
         items,
         total: Total::Skipped,

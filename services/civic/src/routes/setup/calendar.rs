@@ -31,6 +31,7 @@ struct CalendarList {
     limit: u32,
     has_more: bool,
     next_cursor: Option<String>,
+    previous_cursor: Option<String>,
 }
 
 /// Lists the tenant's calendars.

@@ -64,6 +64,7 @@ where
         skip: page.skip,
         limit: page.limit,
         next_cursor,
+        previous_cursor: None,
         has_more,
     })
 }

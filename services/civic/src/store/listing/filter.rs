@@ -1,5 +1,6 @@
 //! What lists can be asked for.
 
+use brisk_db::Direction;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -126,19 +127,13 @@ pub(crate) enum Order {
     Desc,
 }
 
-/// Where a page ended: the sort key as 64 bits (microseconds, a count, or the bits of a number) and the id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Position {
-    pub(crate) key: i64,
-    pub(crate) id: i64,
-}
-
-/// One page.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct PageAsk {
-    pub(crate) limit: u64,
-    pub(crate) skip: u64,
-    pub(crate) after: Option<Position>,
+impl From<Order> for Direction {
+    fn from(order: Order) -> Self {
+        match order {
+            Order::Asc => Self::Asc,
+            Order::Desc => Self::Desc,
+        }
+    }
 }
 
 /// How the total is found.

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use brisk_db::sea_query::{
-    Expr, ExprTrait, Func, JoinType, LikeExpr, Order as Direction, Query, SelectStatement,
+    Expr, ExprTrait, Func, JoinType, LikeExpr, Order as SqlOrder, Query, SelectStatement,
 };
-use brisk_db::{FromRow, Session, System};
+use brisk_db::{FromRow, Page, Paging, Session, System};
 use jiff::Timestamp;
 
-use super::filter::{COUNT_CAP, Count, IssueFilter, IssueSort, Order, PageAsk, Position, Total};
+use super::filter::{COUNT_CAP, Count, IssueFilter, IssueSort, Order, Total};
 use crate::ids::IssueId;
 use crate::model::workflow::Status;
 use crate::model::{Category, Severity};
@@ -101,48 +101,33 @@ pub(super) fn begins_with(q: &str) -> LikeExpr {
     LikeExpr::new(pattern).escape('!')
 }
 
+/// The name of pages and of first rows alike.
+const PAGE: &str = "civic.listing.issues";
+
 /// Lists of issues; each query filters by the session's tenant.
 pub(crate) struct IssueLists<'a>(pub(crate) &'a Session);
 
 impl IssueLists<'_> {
-    /// One row more than the page has, where there is more.
     pub(crate) async fn page(
         &self,
+        (sort, order): (IssueSort, Order),
+        asked: Paging<'_, IssueFilter>,
+        now: Timestamp,
+    ) -> Result<Page<IssueLine>, brisk_db::Error> {
+        let query = self.lines(asked.filter, sort, now);
+        self.0.page(PAGE, query, &sorted(sort, order), asked).await
+    }
+
+    /// The first of a list, for views without pages.
+    pub(crate) async fn first(
+        &self,
         filter: &IssueFilter,
-        sort: IssueSort,
-        order: Order,
-        ask: PageAsk,
+        (sort, order): (IssueSort, Order),
+        limit: u32,
         now: Timestamp,
     ) -> Result<Vec<IssueLine>, brisk_db::Error> {
-        let mut query = self.narrowed(filter, now);
-        if sort == IssueSort::Priority {
-            self.name_the_rank(filter, &mut query);
-        }
-        for column in IssueLine::COLUMNS {
-            if CLOCK_COLUMNS.contains(column) {
-                query.column(("s", *column));
-            } else {
-                query.column(("i", *column));
-            }
-        }
-        if let Some(position) = ask.after {
-            let here = Expr::tuple([key(sort), issue("id")]);
-            let there = Expr::tuple([bound(sort, position.key), Expr::val(position.id)]);
-            query.and_where(match order {
-                Order::Asc => here.gt(there),
-                Order::Desc => here.lt(there),
-            });
-        }
-        let direction = match order {
-            Order::Asc => Direction::Asc,
-            Order::Desc => Direction::Desc,
-        };
-        query
-            .order_by_expr(key(sort), direction.clone())
-            .order_by_expr(issue("id"), direction);
-        self.0
-            .select_page("civic.listing.issues", &query, ask.limit, ask.skip)
-            .await
+        let query = self.lines(filter, sort, now);
+        self.0.first(PAGE, query, &sorted(sort, order), limit).await
     }
 
     /// How many the filter has.
@@ -186,8 +171,8 @@ impl IssueLists<'_> {
         query
             .and_where(issue("lat").is_not_null())
             .and_where(issue("lon").is_not_null())
-            .order_by_expr(issue("created_at"), Direction::Desc)
-            .order_by_expr(issue("id"), Direction::Desc)
+            .order_by_expr(issue("created_at"), SqlOrder::Desc)
+            .order_by_expr(issue("id"), SqlOrder::Desc)
             .limit(limit);
         self.0.select("civic.listing.map_points", &query).await
     }
@@ -236,6 +221,21 @@ impl IssueLists<'_> {
         if active && self.0.db().system() == System::Sqlite {
             query.and_where(Expr::cust(ACTIVE));
         }
+    }
+
+    fn lines(&self, filter: &IssueFilter, sort: IssueSort, now: Timestamp) -> SelectStatement {
+        let mut query = self.narrowed(filter, now);
+        if sort == IssueSort::Priority {
+            self.name_the_rank(filter, &mut query);
+        }
+        for column in IssueLine::COLUMNS {
+            if CLOCK_COLUMNS.contains(column) {
+                query.column(("s", *column));
+            } else {
+                query.column(("i", *column));
+            }
+        }
+        query
     }
 
     fn narrowed(&self, filter: &IssueFilter, now: Timestamp) -> SelectStatement {
@@ -308,38 +308,18 @@ impl IssueLists<'_> {
     }
 }
 
-fn key(sort: IssueSort) -> Expr {
-    match sort {
-        IssueSort::CreatedAt => issue("created_at"),
-        IssueSort::UpdatedAt => issue("updated_at"),
-        IssueSort::Priority => issue("priority"),
-        IssueSort::ReportCount => issue("report_count"),
-        IssueSort::Due => Expr::from(Func::coalesce([clock("resolve_due_at"), Expr::val(NEVER)])),
-    }
-}
-
-/// The sort key of a row as a cursor keeps it.
-pub(crate) fn position(line: &IssueLine, sort: IssueSort) -> Position {
-    let key = match sort {
-        IssueSort::CreatedAt => line.created_at.as_microsecond(),
-        IssueSort::UpdatedAt => line.updated_at.as_microsecond(),
-        IssueSort::Priority => line.priority.to_bits().cast_signed(),
-        IssueSort::ReportCount => line.report_count,
-        IssueSort::Due => line.resolve_due_at.unwrap_or(NEVER).as_microsecond(),
-    };
-    Position {
-        key,
-        id: line.id.get(),
-    }
-}
-
-fn bound(sort: IssueSort, key: i64) -> Expr {
-    match sort {
-        IssueSort::CreatedAt | IssueSort::UpdatedAt | IssueSort::Due => {
-            // A cursor is signed by us, so its instant was one when it was made.
-            Expr::val(Timestamp::from_microsecond(key).unwrap_or(NEVER))
+/// Ties by id, in the same direction.
+fn sorted(sort: IssueSort, order: Order) -> brisk_db::Order<IssueLine> {
+    let (by, direction) = (brisk_db::Order::default(), order.into());
+    let by = match sort {
+        IssueSort::CreatedAt => by.by(issue("created_at"), direction, |l: &IssueLine| l.created_at),
+        IssueSort::UpdatedAt => by.by(issue("updated_at"), direction, |l| l.updated_at),
+        IssueSort::Priority => by.by(issue("priority"), direction, |l| l.priority),
+        IssueSort::ReportCount => by.by(issue("report_count"), direction, |l| l.report_count),
+        IssueSort::Due => {
+            let due = Func::coalesce([clock("resolve_due_at"), Expr::val(NEVER)]);
+            by.by(due.into(), direction, |l| l.resolve_due_at.unwrap_or(NEVER))
         }
-        IssueSort::Priority => Expr::val(f64::from_bits(key.cast_unsigned())),
-        IssueSort::ReportCount => Expr::val(key),
-    }
+    };
+    by.by(issue("id"), direction, |l| l.id.get())
 }

@@ -3,8 +3,6 @@ mod filter;
 mod issues;
 mod reports;
 
-pub(crate) use filter::{
-    BBox, Count, IssueFilter, IssueSort, Order, PageAsk, Position, ReportFilter, Total,
-};
-pub(crate) use issues::{IssueLine, IssueLists, MapCluster, MapPoint, position as issue_position};
-pub(crate) use reports::{ReportLists, position as report_position};
+pub(crate) use filter::{BBox, Count, IssueFilter, IssueSort, Order, ReportFilter, Total};
+pub(crate) use issues::{IssueLine, IssueLists, MapCluster, MapPoint};
+pub(crate) use reports::ReportLists;

@@ -1,10 +1,9 @@
 //! Lists of reports.
 
-use brisk_db::sea_query::{Expr, ExprTrait, Func, Order as Direction, Query, SelectStatement};
-use brisk_db::{DecodeError, FromRow, Row, Session};
-use jiff::Timestamp;
+use brisk_db::sea_query::{Expr, ExprTrait, Func, Query, SelectStatement};
+use brisk_db::{DecodeError, FromRow, Page, Paging, Row, Session};
 
-use super::filter::{COUNT_CAP, Count, Order, PageAsk, Position, ReportFilter, Total};
+use super::filter::{COUNT_CAP, Count, Order, ReportFilter, Total};
 use super::issues::begins_with;
 use crate::store::report::ReportListRow;
 
@@ -33,34 +32,31 @@ impl FromRow for PageRow {
 pub(crate) struct ReportLists<'a>(pub(crate) &'a Session);
 
 impl ReportLists<'_> {
-    /// By the reporter's time; one row more than the page has, where there is more.
+    /// By the reporter's time.
     pub(crate) async fn page(
         &self,
-        filter: &ReportFilter,
         order: Order,
-        ask: PageAsk,
-    ) -> Result<Vec<ReportListRow>, brisk_db::Error> {
-        let query = self.ordered(filter, order, ask.after);
-        self.0.select_page(PAGE, &query, ask.limit, ask.skip).await
+        asked: Paging<'_, ReportFilter>,
+    ) -> Result<Page<ReportListRow>, brisk_db::Error> {
+        let query = self.rows(asked.filter);
+        let order = sorted(order, |row: &ReportListRow| row);
+        self.0.page(PAGE, query, &order, asked).await
     }
 
     /// As [`ReportLists::page`], with the total of a list of all reports, or all of an area, where the scores know of more
     /// than would be counted. They are computed a second or two after each change.
     pub(crate) async fn page_and_total(
         &self,
-        filter: &ReportFilter,
         order: Order,
-        ask: PageAsk,
-    ) -> Result<(Vec<ReportListRow>, Option<Total>), brisk_db::Error> {
-        let mut query = self.ordered(filter, order, ask.after);
-        query.expr(self.known(filter.area_id));
-        let rows: Vec<PageRow> = self
-            .0
-            .select_page(PAGE, &query, ask.limit, ask.skip)
-            .await?;
-        let known = rows.first().and_then(|row| row.known);
+        asked: Paging<'_, ReportFilter>,
+    ) -> Result<(Page<ReportListRow>, Option<Total>), brisk_db::Error> {
+        let mut query = self.rows(asked.filter);
+        query.expr(self.known(asked.filter.area_id));
+        let order = sorted(order, |row: &PageRow| &row.report);
+        let page = self.0.page(PAGE, query, &order, asked).await?;
+        let known = page.items.first().and_then(|row| row.known);
         let total = known.and_then(Total::beyond_the_cap);
-        Ok((rows.into_iter().map(|row| row.report).collect(), total))
+        Ok((page.map(|row| row.report), total))
     }
 
     /// How many the filter has.
@@ -83,30 +79,9 @@ impl ReportLists<'_> {
         ))
     }
 
-    fn ordered(
-        &self,
-        filter: &ReportFilter,
-        order: Order,
-        after: Option<Position>,
-    ) -> SelectStatement {
+    fn rows(&self, filter: &ReportFilter) -> SelectStatement {
         let mut query = self.narrowed(filter);
         query.columns(ReportListRow::COLUMNS.iter().copied());
-        if let Some(after) = after {
-            let here = Expr::tuple([Expr::col("submitted_at"), Expr::col("id")]);
-            let at = Timestamp::from_microsecond(after.key).unwrap_or(Timestamp::MAX);
-            let there = Expr::tuple([Expr::val(at), Expr::val(after.id)]);
-            query.and_where(match order {
-                Order::Asc => here.gt(there),
-                Order::Desc => here.lt(there),
-            });
-        }
-        let direction = match order {
-            Order::Asc => Direction::Asc,
-            Order::Desc => Direction::Desc,
-        };
-        query
-            .order_by("submitted_at", direction.clone())
-            .order_by("id", direction);
         query
     }
 
@@ -157,10 +132,11 @@ impl ReportLists<'_> {
     }
 }
 
-/// The sort key of a row as a cursor keeps it.
-pub(crate) fn position(row: &ReportListRow) -> Position {
-    Position {
-        key: row.submitted_at.as_microsecond(),
-        id: row.id.get(),
-    }
+fn sorted<R: 'static>(order: Order, report: fn(&R) -> &ReportListRow) -> brisk_db::Order<R> {
+    let direction = order.into();
+    brisk_db::Order::default()
+        .by(Expr::col("submitted_at"), direction, move |row| {
+            report(row).submitted_at
+        })
+        .by(Expr::col("id"), direction, move |row| report(row).id.get())
 }
