@@ -6,18 +6,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use brisk_core::Clock;
+use brisk_db::ChangeStream;
 use jiff::Timestamp;
 use quick_cache::sync::Cache;
 
 /// Bounded; absence is remembered too; concurrent misses of one key load once.
 ///
-/// An entry counts for `ttl`, and only within its generation. Whoever writes begins a new generation after the commit,
-/// which ends all entries at once: also the one that a load which began before the write is about to store.
+/// An entry counts as long as the change stream is trusted, else for `ttl`, and only within its generation. Whoever hears
+/// of a change begins a new generation, which ends all entries at once: also the one that a load which began before it
+/// is about to store.
 pub(crate) struct Fresh<K, V> {
     entries: Cache<K, Entry<V>>,
     generation: AtomicU64,
     ttl: Duration,
     clock: Clock,
+    stream: Option<ChangeStream>,
 }
 
 #[derive(Clone)]
@@ -36,12 +39,19 @@ impl<K, V> fmt::Debug for Fresh<K, V> {
 }
 
 impl<K: Eq + Hash + Clone, V: Clone> Fresh<K, V> {
-    pub(crate) fn new(capacity: usize, ttl: Duration, clock: Clock) -> Self {
+    /// Empty; whoever makes it hears of changes and [forgets](Self::forget).
+    pub(crate) fn new(
+        capacity: usize,
+        ttl: Duration,
+        clock: Clock,
+        stream: Option<ChangeStream>,
+    ) -> Self {
         Self {
             entries: Cache::new(capacity),
             generation: AtomicU64::new(0),
             ttl,
             clock,
+            stream,
         }
     }
 
@@ -73,16 +83,19 @@ impl<K: Eq + Hash + Clone, V: Clone> Fresh<K, V> {
         }
     }
 
-    /// Ends every entry; call it after the commit of a write.
+    /// Ends every entry; for whoever hears of a change.
     pub(crate) fn forget(&self) {
         self.generation.fetch_add(1, Ordering::SeqCst);
     }
 
     fn counts(&self, entry: &Entry<V>) -> bool {
-        let age = self.clock.now().duration_since(entry.loaded_at);
         // A clock that was set back makes an entry old, not young.
+        let is_young = || {
+            let age = self.clock.now().duration_since(entry.loaded_at);
+            Duration::try_from(age).is_ok_and(|age| age < self.ttl)
+        };
         entry.generation == self.generation.load(Ordering::SeqCst)
-            && Duration::try_from(age).is_ok_and(|age| age < self.ttl)
+            && (self.stream.as_ref().is_some_and(ChangeStream::is_trusted) || is_young())
     }
 }
 
@@ -96,7 +109,7 @@ mod tests {
 
     fn fresh() -> (Arc<Fresh<u8, u32>>, Clock) {
         let clock = Clock::manual("2026-03-07T12:00:00Z".parse().unwrap());
-        let fresh = Fresh::new(10, Duration::from_secs(1), clock.clone());
+        let fresh = Fresh::new(10, Duration::from_secs(1), clock.clone(), None);
         (Arc::new(fresh), clock)
     }
 

@@ -1,10 +1,10 @@
 //! The table of tenants, and the cached look-up before it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use brisk_core::{Clock, Scope, TenantId};
-use brisk_db::{Db, Json, Session};
+use brisk_db::{Db, HookGuard, Json, Session};
 
 use crate::error::Error;
 use crate::fresh::Fresh;
@@ -155,9 +155,8 @@ type Found = Option<Arc<Tenant>>;
 
 /// The look-up of tenants that requests use; costs no statement while an answer is warm. Cheap to clone.
 ///
-/// Bounded. An answer, also that there is no such tenant, counts for 5 s at most and is forgotten at once when this
-/// process writes a tenant. Another program's write is therefore seen within 5 s; the kit's cache will follow the
-/// change stream instead and take this over.
+/// Bounded. An answer, also that there is no such tenant, counts until the change stream tells of a write, by whomever.
+/// Where the stream is not trusted it counts for 5 s at most, and only this process' own writes are seen at once.
 #[derive(Clone, Debug)]
 pub struct TenantDirectory(Arc<Inner>);
 
@@ -167,16 +166,35 @@ struct Inner {
     by_id: Fresh<TenantId, Found>,
     by_slug: Fresh<Arc<str>, Found>,
     by_jurisdiction: Fresh<Arc<str>, Found>,
+    _hook: HookGuard,
+}
+
+impl Inner {
+    fn forget(&self) {
+        self.by_id.forget();
+        self.by_slug.forget();
+        self.by_jurisdiction.forget();
+    }
 }
 
 impl TenantDirectory {
     /// An empty directory.
     pub fn new(db: &Db, clock: &Clock) -> Self {
-        Self(Arc::new(Inner {
-            session: db.session(Scope::platform("tenants")),
-            by_id: Fresh::new(REMEMBERED, FRESH, clock.clone()),
-            by_slug: Fresh::new(REMEMBERED, FRESH, clock.clone()),
-            by_jurisdiction: Fresh::new(REMEMBERED, FRESH, clock.clone()),
+        let stream = db.changes();
+        Self(Arc::new_cyclic(|this: &Weak<Inner>| {
+            let this = this.clone();
+            let hook = stream.on_change_of(&["brisk_tenants"], move |_| {
+                if let Some(this) = this.upgrade() {
+                    this.forget();
+                }
+            });
+            Inner {
+                session: db.session(Scope::platform("tenants")),
+                by_id: Fresh::new(REMEMBERED, FRESH, clock.clone(), Some(stream.clone())),
+                by_slug: Fresh::new(REMEMBERED, FRESH, clock.clone(), Some(stream.clone())),
+                by_jurisdiction: Fresh::new(REMEMBERED, FRESH, clock.clone(), Some(stream.clone())),
+                _hook: hook,
+            }
         }))
     }
 
@@ -225,9 +243,7 @@ impl TenantDirectory {
 
     /// Forgets everything; the next look-up asks the database.
     pub fn forget(&self) {
-        self.0.by_id.forget();
-        self.0.by_slug.forget();
-        self.0.by_jurisdiction.forget();
+        self.0.forget();
     }
 
     fn table(&self) -> Tenants<'_> {

@@ -23,11 +23,12 @@ pub(crate) struct World {
     pub(crate) state: CivicState,
     pub(crate) acme: TenantId,
     pub(crate) other: TenantId,
+    url: String,
 }
 
 impl World {
     async fn new_at(url: String) -> Self {
-        let db = Db::open(DbConfig::new(url)).await.unwrap();
+        let db = Db::open(DbConfig::new(&url)).await.unwrap();
         let civic = brisk_db::migrations!("civic");
         let sets = [brisk_auth::MIGRATIONS, brisk_jobs::MIGRATIONS, civic];
         db.migrate(&sets).await.unwrap();
@@ -37,7 +38,13 @@ impl World {
             acme: tenant(&state, "acme", TenantKind::City).await.id,
             other: tenant(&state, "other", TenantKind::Hotel).await.id,
             state,
+            url,
         }
+    }
+
+    /// Another process on the same database.
+    pub(crate) async fn elsewhere(&self) -> Db {
+        Db::open(DbConfig::new(&self.url)).await.unwrap()
     }
 
     /// Our own work for `tenant`.

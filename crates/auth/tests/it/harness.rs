@@ -11,30 +11,31 @@ pub(crate) struct Node {
     pub(crate) session: Session,
     pub(crate) directory: TenantDirectory,
     pub(crate) keys: Keys,
+    url: String,
 }
 
 impl Node {
     pub(crate) async fn new_at(url: String) -> Self {
-        let db = Db::open(DbConfig::new(url)).await.unwrap();
+        let db = Db::open(DbConfig::new(&url)).await.unwrap();
         db.migrate(&[brisk_auth::MIGRATIONS]).await.unwrap();
         let clock = Clock::manual("2026-03-07T12:00:00Z".parse().unwrap());
+        Self::over(db, clock, url)
+    }
+
+    /// Another process on the same database, with the same clock.
+    pub(crate) async fn other(&self) -> Self {
+        let db = Db::open(DbConfig::new(&self.url)).await.unwrap();
+        Self::over(db, self.clock.clone(), self.url.clone())
+    }
+
+    fn over(db: Db, clock: Clock, url: String) -> Self {
         Self {
             session: db.session(Scope::platform("test")),
             directory: TenantDirectory::new(&db, &clock),
             keys: Keys::start(&db, clock.clone(), Ids::random()),
             clock,
             db,
-        }
-    }
-
-    /// Another process on the same database, with the same clock.
-    pub(crate) fn other(&self) -> Self {
-        Self {
-            session: self.db.session(Scope::platform("other")),
-            directory: TenantDirectory::new(&self.db, &self.clock),
-            keys: Keys::start(&self.db, self.clock.clone(), Ids::random()),
-            clock: self.clock.clone(),
-            db: self.db.clone(),
+            url,
         }
     }
 

@@ -5,7 +5,7 @@ use brisk_core::{Class, Failure as _, PrincipalKind, Role};
 
 use crate::harness::{Node, on_both};
 
-fn agent_of(tenant: brisk_core::TenantId) -> NewKey {
+pub(crate) fn agent_of(tenant: brisk_core::TenantId) -> NewKey {
     NewKey {
         tenant: Some(tenant),
         name: "desk".to_owned(),
@@ -47,7 +47,7 @@ async fn a_key_is_its_holder_until_it_is_revoked() {
             (Some(town.id), Some(Role::Agent))
         );
         assert_eq!(verified.rate_per_min, Some(600));
-        let other = node.other();
+        let other = node.other().await;
         other.keys.verify(&made.secret).await.unwrap();
         let elsewhere = node.tenant("elsewhere").await;
         let revoke = |tenant| node.keys.revoke(&node.session, tenant, made.key.id);
@@ -80,7 +80,7 @@ async fn all_reasons_to_refuse_look_the_same_to_the_client() {
         let short = node.keys.create(&node.session, new).await.unwrap();
         node.keys.verify(&short.secret).await.unwrap();
         node.clock.advance(Duration::from_secs(10));
-        let other_home = node.other();
+        let other_home = node.other().await;
         town.status = TenantStatus::Suspended;
         let mut errors = vec![
             node.keys.verify("brisk_").await.unwrap_err(),
@@ -127,9 +127,11 @@ async fn warm_keys_known_or_not_cost_no_statement() {
             .create(&strange.session, platform)
             .await
             .unwrap();
+        // Noting the uses is a write of its own, which ends what is remembered.
+        node.keys.close().await;
+        node.keys.verify(&made.secret).await.unwrap();
         let unknown = node.keys.verify(&foreign.secret).await;
         assert!(matches!(unknown, Err(Error::KeyUnknown)));
-        node.keys.close().await;
         node.db.close().await;
         verified.verify(&made.secret).await.unwrap();
         let unknown = node.keys.verify(&foreign.secret).await;
@@ -156,7 +158,7 @@ async fn uses_are_noted_behind_the_request_once_a_minute() {
             .await
             .unwrap();
         assert_eq!(used(&node, town.id).await, None);
-        let other = node.other();
+        let other = node.other().await;
         let begin = node.clock.now();
         other.keys.verify(&made.secret).await.unwrap();
         other.keys.close().await;
@@ -165,7 +167,7 @@ async fn uses_are_noted_behind_the_request_once_a_minute() {
         node.keys.verify(&made.secret).await.unwrap();
         node.keys.close().await;
         assert_eq!(used(&node, town.id).await, Some(begin));
-        let third = node.other();
+        let third = node.other().await;
         node.clock.advance(Duration::from_secs(1));
         third.keys.verify(&made.secret).await.unwrap();
         third.keys.close().await;

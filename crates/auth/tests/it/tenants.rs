@@ -2,8 +2,10 @@ use std::time::Duration;
 
 use brisk_auth::{Error, NewTenant, TenantKind, TenantStatus};
 use brisk_core::TenantId;
+use tokio::time::timeout;
 
 use crate::harness::on_both;
+use crate::keys::agent_of;
 
 #[tokio::test]
 async fn every_statement_fits_both_engines() {
@@ -86,6 +88,51 @@ async fn pages_follow_each_other_without_gaps() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_change_stream_tells_of_others_writes_and_nothing_grows_old() {
+    on_both(async |node| {
+        let mut town = node.tenant("town").await;
+        let key = node
+            .keys
+            .create(&node.session, agent_of(town.id))
+            .await
+            .unwrap();
+        let stream = node.db.changes();
+        let mut events = stream.subscribe();
+        while !stream.is_trusted() {
+            events.next().await.unwrap();
+        }
+        node.directory.get(town.id).await.unwrap();
+        node.keys.verify(&key.secret).await.unwrap();
+        node.clock.advance(Duration::from_hours(1));
+        // The clock stands still from here on: what is seen is told by the stream.
+        let other = node.other().await;
+        town.name = "Renamed".to_owned();
+        other
+            .tenants()
+            .update(town.clone(), &other.clock)
+            .await
+            .unwrap();
+        let heard = async {
+            while node.directory.get(town.id).await.unwrap().unwrap().name != "Renamed" {
+                events.next().await.unwrap();
+            }
+        };
+        timeout(Duration::from_secs(10), heard).await.unwrap();
+        let revoked = other.keys.revoke(&other.session, Some(town.id), key.key.id);
+        assert!(revoked.await.unwrap());
+        let heard = async {
+            while node.keys.verify(&key.secret).await.is_ok() {
+                events.next().await.unwrap();
+            }
+        };
+        timeout(Duration::from_secs(10), heard).await.unwrap();
+        other.keys.close().await;
+        other.db.close().await;
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn the_directory_follows_our_writes_at_once_and_others_within_five_seconds() {
     on_both(async |node| {
@@ -93,7 +140,7 @@ async fn the_directory_follows_our_writes_at_once_and_others_within_five_seconds
         let mut town = node.tenant("town").await;
         let found = node.directory.by_slug("town").await.unwrap().unwrap();
         assert_eq!(*found, town);
-        let other = node.other();
+        let other = node.other().await;
         other.directory.get(town.id).await.unwrap();
         town.name = "Renamed".to_owned();
         town.status = TenantStatus::Suspended;

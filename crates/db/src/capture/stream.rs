@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use brisk_core::Deadline;
+use brisk_core::{Deadline, TenantId};
 use tokio::sync::mpsc;
 
 use super::change::{Event, ResetReason, Ticket};
@@ -60,6 +60,43 @@ impl ChangeStream {
     pub fn on_event(&self, hook: impl Fn(&Event) + Send + Sync + 'static) -> HookGuard {
         let id = self.hub().add_hook(Arc::new(hook));
         self.start();
+        HookGuard {
+            hub: Arc::clone(self.hub()),
+            id,
+        }
+    }
+
+    /// Calls `told` whenever rows of these tables may have changed: with the tenant whose rows they are, or with none
+    /// where they may be anybody's and whatever was derived from them is void. For what is kept in memory as long as the
+    /// stream [is trusted](Self::is_trusted).
+    ///
+    /// As [`on_event`](Self::on_event), but it does not start the stream: a server does, and a command need not.
+    #[must_use = "the hook is gone when this is dropped"]
+    pub fn on_change_of(
+        &self,
+        tables: &'static [&'static str],
+        told: impl Fn(Option<TenantId>) + Send + Sync + 'static,
+    ) -> HookGuard {
+        let concerns = |table: &str| tables.contains(&table);
+        let hook = move |event: &Event| match event {
+            Event::Committed(commit) => {
+                let mut last = None;
+                for change in commit.changes.iter().filter(|c| concerns(&c.table)) {
+                    if last.replace(change.tenant) != Some(change.tenant) {
+                        told(change.tenant);
+                    }
+                }
+            }
+            Event::Wrote(wrote) => {
+                let named = wrote.tables.as_deref();
+                if named.is_none_or(|named| named.iter().any(|table| concerns(table))) {
+                    told(Some(wrote.tenant).filter(|t| *t != TenantId::PLATFORM));
+                }
+            }
+            Event::Reset(_) | Event::Lost => told(None),
+            Event::Trusted => {}
+        };
+        let id = self.hub().add_hook(Arc::new(hook));
         HookGuard {
             hub: Arc::clone(self.hub()),
             id,

@@ -1,11 +1,11 @@
-//! The settings of the tenants that are asked for, kept for a few seconds.
+//! The settings of the tenants that are asked for, kept until they change.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use brisk_auth::{TenantDirectory, TenantStatus};
 use brisk_core::{Clock, Scope, TenantId};
-use brisk_db::Db;
+use brisk_db::{ChangeStream, Db, HookGuard};
 use jiff::{SignedDuration, Timestamp};
 use quick_cache::sync::{Cache, DefaultLifecycle, EntryAction, EntryResult};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
@@ -13,7 +13,18 @@ use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 use super::tenant::TenantSettings;
 use crate::error::Error;
 
-/// How long settings are used before they are read again: the bound on how stale another node's change can be here.
+/// What the settings are made of.
+const TABLES: &[&str] = &[
+    "brisk_tenants",
+    "civic_tenant_config",
+    "civic_areas",
+    "civic_categories",
+    "civic_calendars",
+    "civic_sla_policies",
+];
+
+/// How long settings are used before they are read again where the change stream is not trusted: the bound on how stale
+/// another node's change can be here.
 const LIFE: SignedDuration = SignedDuration::from_secs(5);
 /// The longest that one load may take; its waiters then hear of a timeout.
 const LOAD_LIMIT: Duration = Duration::from_secs(10);
@@ -26,15 +37,18 @@ const SHARDS: usize = 2;
 
 /// Gives out [`TenantSettings`].
 ///
-/// Settings live at most five seconds: that is how late a change made by another node, another program or by hand is
-/// seen here. A change through this process is seen at once, because [`Settings::changed`] drops the entry, and a load
-/// that began before the change cannot put its result back. Callers that miss together share one load.
+/// Settings live until the change stream tells of a change, whoever made it, and a load that began before the change
+/// cannot put its result back. While the stream is not trusted they live for five seconds at most, and a change through
+/// this process is seen at once all the same, because [`Settings::changed`] drops the entry. Callers that miss together
+/// share one load.
 #[derive(Debug)]
 pub(crate) struct Settings {
     db: Db,
     clock: Clock,
     tenants: TenantDirectory,
-    cache: Cache<TenantId, Entry, Weigher>,
+    stream: ChangeStream,
+    cache: Arc<Cache<TenantId, Entry, Weigher>>,
+    _hook: HookGuard,
 }
 
 #[derive(Clone, Debug)]
@@ -76,12 +90,26 @@ impl Settings {
             DefaultHashBuilder::default(),
             DefaultLifecycle::default(),
         );
+        let cache = Arc::new(cache);
+        let stream = db.changes();
+        let told = Arc::clone(&cache);
+        // After the directory's own hook, which was there before: what is loaded from now on sees the new tenant.
+        let hook = stream.on_change_of(TABLES, move |tenant| match tenant {
+            Some(tenant) => drop(told.remove(&tenant)),
+            None => told.clear(),
+        });
         Self {
             db,
             clock,
             tenants,
+            stream,
             cache,
+            _hook: hook,
         }
+    }
+
+    fn counts(&self, entry: &Entry, now: Timestamp) -> bool {
+        self.stream.is_trusted() || entry.is_fresh(now)
     }
 
     /// The settings of `tenant`.
@@ -92,11 +120,11 @@ impl Settings {
     /// else what kept the database from answering.
     pub(crate) async fn of(&self, tenant: TenantId) -> Result<Arc<TenantSettings>, Error> {
         let now = self.clock.now();
-        if let Some(entry) = self.cache.get(&tenant).filter(|e| e.is_fresh(now)) {
+        if let Some(entry) = self.cache.get(&tenant).filter(|e| self.counts(e, now)) {
             return Ok(entry.settings);
         }
         let found = self.cache.entry_async(&tenant, |_, entry| {
-            if entry.is_fresh(now) {
+            if self.counts(entry, now) {
                 EntryAction::Retain(Arc::clone(&entry.settings))
             } else {
                 EntryAction::ReplaceWithGuard

@@ -4,16 +4,18 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use brisk_core::{Class, Failure as _, TenantId};
+use brisk_core::{Class, Failure as _, Scope, TenantId};
 use brisk_db::System;
 use futures::future::join_all;
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use crate::logic::{area, calendar, config};
 use crate::model::TenantKind;
 use crate::model::geo::Point;
+use crate::model::setup::AreaFields;
 use crate::store::area::Areas;
-use crate::testing::on_both;
+use crate::testing::{World, on_both};
 
 fn square(west: f64, south: f64, side: f64) -> Value {
     let (east, north) = (west + side, south + side);
@@ -67,6 +69,47 @@ async fn a_hundred_callers_share_one_load() {
     .await;
 }
 
+/// As another node does.
+async fn add_area(world: &World, name: &str) {
+    let elsewhere = world.elsewhere().await;
+    let fields = AreaFields {
+        name: name.to_owned(),
+        ..Default::default()
+    };
+    let session = elsewhere.session(Scope::system(world.acme, "elsewhere"));
+    let now = world.state.clock.now();
+    Areas(&session).insert(fields, None, now).await.unwrap();
+    elsewhere.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_elsewhere_is_heard_of_and_nothing_grows_old() {
+    on_both(async |world| {
+        let stream = world.state.db.changes();
+        let mut events = stream.subscribe();
+        while !stream.is_trusted() {
+            events.next().await.unwrap();
+        }
+        let before = world.state.settings.of(world.acme).await.unwrap();
+        world.state.clock.advance(Duration::from_hours(1));
+        let same = world.state.settings.of(world.acme).await.unwrap();
+        assert!(Arc::ptr_eq(&before, &same));
+        // From now on the clock stands still.
+        add_area(&world, "North").await;
+        let heard = async {
+            loop {
+                let settings = world.state.settings.of(world.acme).await.unwrap();
+                if settings.areas.len() == 1 {
+                    return;
+                }
+                events.next().await.unwrap();
+            }
+        };
+        timeout(Duration::from_secs(10), heard).await.unwrap();
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_change_elsewhere_is_seen_after_five_seconds_and_the_rest_is_kept() {
     on_both(async |world| {
@@ -78,16 +121,7 @@ async fn a_change_elsewhere_is_seen_after_five_seconds_and_the_rest_is_kept() {
             .await
             .unwrap();
         let before = world.state.settings.of(world.acme).await.unwrap();
-        // Past the use case, as another node would.
-        let fields = crate::model::setup::AreaFields {
-            name: "North".to_owned(),
-            ..Default::default()
-        };
-        let now = world.state.clock.now();
-        Areas(&setup.session)
-            .insert(fields, None, now)
-            .await
-            .unwrap();
+        add_area(&world, "North").await;
         world.state.clock.advance(Duration::from_millis(4_999));
         let same = world.state.settings.of(world.acme).await.unwrap();
         assert!(Arc::ptr_eq(&before, &same));
