@@ -40,7 +40,7 @@ fi
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
 apt-get install -o DPkg::Lock::Timeout=120 -y -qq --no-install-recommends "$1"
-if [ "$1" = redis-server ] && [ -d /run/systemd/system ]; then systemctl disable redis-server; fi
+case "$1" in redis-server | pgbouncer) if [ -d /run/systemd/system ]; then systemctl disable "$1"; fi ;; esac
 "#;
 
 /// Running servers and the variables that name them. The servers end with this value, and with this process.
@@ -88,6 +88,12 @@ impl Engines {
         present(Program::Chromium, || find::chromium().map(drop))?;
         let browser = find::chromium()?.display().to_string();
         self.variables.push((Program::Chromium.setting(), browser));
+        Ok(self)
+    }
+
+    /// Makes sure of the pooler, which tests start by themselves.
+    pub(crate) fn with_pooler(self) -> Result<Self> {
+        present(Program::PgBouncer, || find::pgbouncer().map(drop))?;
         Ok(self)
     }
 

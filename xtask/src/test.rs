@@ -23,7 +23,9 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> Result<()> {
     let began = Instant::now();
-    let engines = Engines::start(Durability::Scratch)?.with_browser()?;
+    let engines = Engines::start(Durability::Scratch)?
+        .with_browser()?
+        .with_pooler()?;
     let mut command = cmd::cargo(&["test", "--no-fail-fast"]);
     if options.package.is_empty() {
         command.arg("--workspace");

@@ -50,6 +50,12 @@ const TOOLS: &[Tool] = &[
         without: "`test` fails and names the command; never skipped",
     },
     Tool {
+        name: "PgBouncer",
+        needed_by: "`test` (pooler-safe mode)",
+        source: "apt: pgbouncer, installed by `test` when root; else `BRISK_PGBOUNCER_BIN`",
+        without: "`test` fails and names the command; never skipped",
+    },
+    Tool {
         name: "cargo-deny",
         needed_by: "`check` (licences, bans, sources, advisories)",
         source: "cargo: cargo-deny, installed by `check` into target/tools",

@@ -46,6 +46,18 @@ impl Address {
         format!("{}:{}", self.host, self.port)
     }
 
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
+
+    pub(crate) const fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(crate) fn user(&self) -> &str {
+        self.userinfo.split(':').next().unwrap_or_default()
+    }
+
     pub(crate) fn password(&self) -> Option<&str> {
         self.userinfo.split_once(':').map(|(_, password)| password)
     }
@@ -58,14 +70,12 @@ impl Address {
     }
 
     pub(crate) fn without_password(&self) -> Self {
-        let user = self.userinfo.split(':').next().unwrap_or_default();
         Self {
-            userinfo: user.to_owned(),
+            userinfo: self.user().to_owned(),
             ..self.clone()
         }
     }
 
-    #[cfg(feature = "faults")]
     pub(crate) fn at(&self, place: std::net::SocketAddr) -> Self {
         Self {
             host: place.ip().to_string(),

@@ -19,6 +19,8 @@ pub enum Program {
     Redis,
     /// Chromium or Chrome, for the tests of pages.
     Chromium,
+    /// The pooler of PostgreSQL connections.
+    PgBouncer,
 }
 
 impl Program {
@@ -29,6 +31,7 @@ impl Program {
             Self::Postgres => "PostgreSQL 15 or newer",
             Self::Redis => "Redis or Valkey",
             Self::Chromium => "Chromium",
+            Self::PgBouncer => "PgBouncer",
         }
     }
 
@@ -39,16 +42,18 @@ impl Program {
             Self::Postgres => "postgresql",
             Self::Redis => "redis-server",
             Self::Chromium => "chromium",
+            Self::PgBouncer => "pgbouncer",
         }
     }
 
-    /// The environment variable that names its place: a folder for PostgreSQL and Redis, a file for Chromium.
+    /// The environment variable that names its place: a file for Chromium, a folder for the others.
     #[must_use]
     pub fn setting(self) -> &'static str {
         match self {
             Self::Postgres => "BRISK_PG_BIN",
             Self::Redis => "BRISK_REDIS_BIN",
             Self::Chromium => "BRISK_TEST_CHROMIUM",
+            Self::PgBouncer => "BRISK_PGBOUNCER_BIN",
         }
     }
 
@@ -119,10 +124,16 @@ impl PostgresPrograms {
             .ok_or_else(|| Program::Postgres.missing())
     }
 
-    /// The path of one of its programs.
+    /// The path of one of its programs. A folder may hold links to some of them; then the others lie where those lead.
     #[must_use]
     pub fn program(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
+        let here = self.folder.join(name);
+        let origin = self.folder.join("postgres").canonicalize();
+        let there = origin.map(|postgres| postgres.with_file_name(name));
+        match there {
+            Ok(there) if !here.exists() && there.exists() => there,
+            _ => here,
+        }
     }
 
     fn in_folder(folder: PathBuf) -> Option<Self> {
@@ -169,6 +180,22 @@ pub fn redis() -> Result<PathBuf> {
         .flat_map(|name| folders.iter().map(move |folder| folder.join(name)))
         .find(|program| program.exists())
         .ok_or_else(|| Program::Redis.missing())
+}
+
+/// The pooler `pgbouncer`: in `BRISK_PGBOUNCER_BIN`, on the path, or where packages put it.
+///
+/// # Errors
+///
+/// [`Error::NotInstalled`] when there is none.
+pub fn pgbouncer() -> Result<PathBuf> {
+    env::var_os("BRISK_PGBOUNCER_BIN")
+        .map(PathBuf::from)
+        .into_iter()
+        .chain(path_folders())
+        .chain(["/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin"].map(PathBuf::from))
+        .map(|folder| folder.join("pgbouncer"))
+        .find(|program| program.exists())
+        .ok_or_else(|| Program::PgBouncer.missing())
 }
 
 /// The browser for tests of pages: `BRISK_TEST_CHROMIUM`, else Chromium or Chrome on the path.

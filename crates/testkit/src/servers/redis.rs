@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::address::Address;
 use super::error::{Error, Result};
 use super::find;
-use super::supervise::{Durability, Launch, Supervised, random_word};
+use super::supervise::{Durability, Launch, READY, Supervised, random_word};
 
 /// The variable that names a server to use instead of starting one; `cargo xtask test` sets it.
 const URL_SETTING: &str = "BRISK_TEST_REDIS_URL";
@@ -43,6 +43,7 @@ impl Redis {
             users: &["redis", "valkey", "nobody"],
             prepare: PREPARE,
             env: vec![("BRISK_PASSWORD", OsString::from(&password))],
+            ready: READY,
             stop: "TERM",
             program: find::redis()?,
             durability: Durability::Scratch,

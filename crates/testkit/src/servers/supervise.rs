@@ -35,7 +35,7 @@ const START_LIMIT: Duration = Duration::from_mins(1);
 const LOG_LINES: usize = 200;
 
 /// Both PostgreSQL and Redis say so, with a small and a capital R.
-const READY: &str = "eady to accept connections";
+pub(crate) const READY: &str = "eady to accept connections";
 
 /// A port is free when it is drawn and may be gone when the server binds it; this many draws are made.
 const PORT_DRAWS: usize = 5;
@@ -70,10 +70,12 @@ pub(crate) struct Launch<'a> {
     pub(crate) prefix: &'a str,
     /// System users to become when the caller is root, the first that exists.
     pub(crate) users: &'a [&'a str],
-    /// Shell text run before the server; sees `BRISK_FOLDER` and the variables of `env`.
+    /// Shell text run before the server; sees `BRISK_FOLDER`, `BRISK_PORT` and the variables of `env`.
     pub(crate) prepare: &'a str,
     /// Variables for `prepare`.
     pub(crate) env: Vec<(&'a str, OsString)>,
+    /// What the server says once it is ready.
+    pub(crate) ready: &'static str,
     /// The signal that ends the server fast.
     pub(crate) stop: &'a str,
     /// The server program.
@@ -122,6 +124,7 @@ impl Launch<'_> {
             .args(arguments(&folder, address.port()))
             .envs(self.env.iter().map(|(name, value)| (name, value)))
             .env("BRISK_FOLDER", &folder)
+            .env("BRISK_PORT", address.port().to_string())
             .env("BRISK_PREPARE", self.prepare)
             .env("BRISK_STOP", self.stop)
             .current_dir(&folder)
@@ -139,7 +142,7 @@ impl Launch<'_> {
             .stdout
             .take()
             .expect("the output was asked for as a pipe two lines above");
-        let (events, log) = follow(output);
+        let (events, log) = follow(output, self.ready);
         if let Some(pid) = await_ready(&events) {
             return Ok(Supervised {
                 shell,
@@ -212,21 +215,21 @@ enum Event {
 type Log = Arc<Mutex<VecDeque<String>>>;
 
 /// Reads the output for as long as there is any, so that the server never blocks on a full pipe.
-fn follow(output: ChildStdout) -> (Receiver<Event>, Log) {
+fn follow(output: ChildStdout, ready: &'static str) -> (Receiver<Event>, Log) {
     let (sender, events) = channel();
     let log = Log::default();
     let kept = Arc::clone(&log);
-    thread::spawn(move || keep_lines(output, &sender, &kept));
+    thread::spawn(move || keep_lines(output, ready, &sender, &kept));
     (events, log)
 }
 
-fn keep_lines(output: ChildStdout, sender: &Sender<Event>, log: &Log) {
+fn keep_lines(output: ChildStdout, ready: &str, sender: &Sender<Event>, log: &Log) {
     for line in BufReader::new(output).split(b'\n').map_while(io_ok) {
         let line = String::from_utf8_lossy(&line).into_owned();
         let pid = line.strip_prefix(PID_LINE).and_then(|pid| pid.parse().ok());
         let event = match pid {
             Some(pid) => Some(Event::Pid(pid)),
-            None => line.contains(READY).then_some(Event::Ready),
+            None => line.contains(ready).then_some(Event::Ready),
         };
         if let Some(event) = event {
             // The receiver is gone once the server is ready; reading goes on.

@@ -6,6 +6,7 @@
 )]
 
 mod faults;
+mod followers;
 mod lifetime;
 mod postgres;
 mod redis;
