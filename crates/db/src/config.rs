@@ -22,8 +22,8 @@ pub struct SqliteConfig {
     pub busy_timeout: Duration,
     /// Page cache of one connection, in KiB. Default 8,192.
     pub cache_kib: u32,
-    /// Reads whose recent runs took longer than this leave one reader to the others, until they take half of it. Default
-    /// 100 ms.
+    /// Reads whose recent runs took longer than this leave one reader to the others, until they take half of it; zero is
+    /// never. Default 100 ms.
     pub slow_apart: Duration,
 }
 
@@ -44,31 +44,60 @@ impl Default for SqliteConfig {
 /// How PostgreSQL is used.
 #[derive(Clone, Debug)]
 pub struct PostgresConfig {
-    /// Multiplexed connections for auto-commit statements. Default 4.
+    /// Multiplexed connections for auto-commit statements, at most. Default 0: two for each core, 4 to 16, and fewer where
+    /// the server allows fewer.
     pub lanes: usize,
-    /// Connections for transactions, bulk loads and slow statements. Default: twice the cores plus 4.
+    /// Lanes that stay open when there is little to do. Default 2.
+    pub lanes_min: usize,
+    /// How long there must be no queue on the lanes before one is closed. Default 1 min.
+    pub lanes_idle: Duration,
+    /// Connections for transactions, bulk loads and slow statements. Default 0: twice the cores plus 4, and fewer where the
+    /// server allows fewer.
     pub pool: usize,
+    /// Nodes that share the server's connections. Default 1.
+    pub nodes: usize,
     /// How long a caller waits for a connection before it hears that the database is away. Default 2 s.
     pub connect_wait: Duration,
-    /// What the server itself allows a statement on a lane. Default 5 s.
+    /// A connection that is older is replaced, up to a quarter earlier, once nothing is under way on it. Default 30 min.
+    pub max_age: Duration,
+    /// A connection of the pool that nobody used for so long is closed; zero is never. Default 10 min.
+    pub idle_close: Duration,
+    /// A connection that was silent for so long is asked whether it is there; zero is never. Default 30 s.
+    pub idle_ping: Duration,
+    /// What the server itself allows a statement on a lane. Default 5 s. Behind a pooler lanes cannot set it.
     pub statement_timeout: Duration,
     /// What the server allows a statement on a checkout connection. Default 10 min.
     pub slow_statement_timeout: Duration,
     /// Statements whose recent runs took the server longer than this leave the lanes for the pool, as if they were
-    /// declared slow, until they take half of it. Default 100 ms.
+    /// declared slow, until they take half of it; zero is never. Default 100 ms.
     pub slow_apart: Duration,
+    /// Whether a read that was lost on the way is asked once more, on a new connection. Default true.
+    pub retry_reads: bool,
+    /// Whether the address is that of a pooler in transaction mode, such as `PgBouncer`: nothing then stays prepared, and
+    /// no setting of a session is used. Default false.
+    pub pooler_safe: bool,
+    /// The server itself, past the pooler, for what needs a session: migrations and the change stream.
+    pub direct_url: Option<String>,
 }
 
 impl Default for PostgresConfig {
     fn default() -> Self {
-        let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         Self {
-            lanes: 4,
-            pool: cores * 2 + 4,
+            lanes: 0,
+            lanes_min: 2,
+            lanes_idle: Duration::from_mins(1),
+            pool: 0,
+            nodes: 1,
             connect_wait: Duration::from_secs(2),
+            max_age: Duration::from_mins(30),
+            idle_close: Duration::from_mins(10),
+            idle_ping: Duration::from_secs(30),
             statement_timeout: Duration::from_secs(5),
             slow_statement_timeout: Duration::from_mins(10),
             slow_apart: SLOW_APART,
+            retry_reads: true,
+            pooler_safe: false,
+            direct_url: None,
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::config::DbConfig;
 use crate::error::Error;
 use crate::fair::Patience;
 use crate::load::{Loads, SharedLoads};
+use crate::pools::Pools;
 use crate::postgres::Postgres;
 use crate::session::Session;
 use crate::sqlite::{GroupCommits, Sqlite};
@@ -67,7 +68,8 @@ impl Db {
     ///
     /// # Errors
     ///
-    /// [`Error::Address`] for any other address, [`Error::Unavailable`] when the file cannot be opened.
+    /// [`Error::Address`] for any other address, and for one of a pooler where changes are captured and the server itself
+    /// is not named; [`Error::Unavailable`] when the file cannot be opened.
     pub async fn open(config: DbConfig) -> Result<Self, Error> {
         let patience = Patience {
             waiting: config.waiting,
@@ -84,12 +86,16 @@ impl Db {
             });
             Engine::Sqlite(open.await.map_err(|e| Error::unavailable("db.open", e))??)
         } else if config.url.starts_with("postgres://") || config.url.starts_with("postgresql://") {
-            Engine::Postgres(Postgres::open(
+            let engine = Postgres::open(
                 &config.url,
                 &config.postgres,
                 config.transaction_hold,
                 patience,
-            )?)
+            )?;
+            if capture == Capture::Outbox {
+                engine.relay_address("database.capture = \"outbox\"")?;
+            }
+            Engine::Postgres(engine)
         } else {
             return Err(Error::Address(
                 "it begins with neither sqlite:// nor postgres://".to_owned(),
@@ -165,6 +171,28 @@ impl Db {
         self.0.loads.shared()
     }
 
+    /// How the connections are doing.
+    pub fn pools(&self) -> Pools {
+        match &self.0.engine {
+            Engine::Sqlite(_) => Pools::default(),
+            Engine::Postgres(engine) => engine.pools(),
+        }
+    }
+
+    /// Asks the server how many connections it allows; sizes that are not set become smaller where they must. A program
+    /// calls it once at its start. Without it the same happens in the background, and what does not fit is only logged.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooManyConnections`] when sizes that are set do not fit into this node's share; [`Error::Unavailable`]
+    /// when the server cannot be asked.
+    pub async fn fits(&self) -> Result<(), Error> {
+        match &self.0.engine {
+            Engine::Sqlite(_) => Ok(()),
+            Engine::Postgres(engine) => engine.fits().await,
+        }
+    }
+
     /// The changes of captured tables, as they are committed.
     pub fn changes(&self) -> ChangeStream {
         ChangeStream::new(self.clone())
@@ -223,7 +251,11 @@ impl Db {
                     .start_sqlite(&inner.hub, inner.capture, knock);
             }
             Engine::Postgres(engine) => {
-                let address = engine.relay_address().clone();
+                // Opening refused what cannot be captured.
+                let Ok(address) = engine.relay_address("db.capture") else {
+                    return;
+                };
+                let address = address.clone();
                 inner
                     .capturing
                     .start_postgres(address, &inner.hub, inner.capture);

@@ -28,6 +28,17 @@ pub enum Error {
     /// The settings do not describe a database.
     #[error("cannot use the database address: {0}")]
     Address(String),
+    /// The server allows fewer connections than the settings want.
+    #[error(
+        "this node may open {needed} connections and has a share of {share}: lower database.lanes or database.pool, \
+         state the right number of database.nodes, or raise max_connections of the server"
+    )]
+    TooManyConnections {
+        /// What the settings want at least.
+        needed: usize,
+        /// This node's share of what the server allows.
+        share: usize,
+    },
     /// The database cannot be reached, or was lost before it answered.
     #[error("the database is not available for {statement}")]
     Unavailable {
@@ -177,6 +188,7 @@ impl Failure for Error {
                 ..
             } => Class::Conflict,
             Self::Address(_)
+            | Self::TooManyConnections { .. }
             | Self::Constraint { .. }
             | Self::NoRow { .. }
             | Self::Decode { .. }
@@ -188,6 +200,7 @@ impl Failure for Error {
     fn code(&self) -> &'static str {
         match self {
             Self::Address(_) => "db.address",
+            Self::TooManyConnections { .. } => "db.too_many_connections",
             Self::Unavailable { .. } => "db.unavailable",
             Self::Overloaded { .. } => "db.overloaded",
             Self::Timeout { .. } => "db.timeout",

@@ -33,8 +33,12 @@ struct Inner {
 
 #[derive(Debug)]
 struct Lines {
+    /// Places in all.
+    places: usize,
     /// Places that nobody has.
     free: usize,
+    /// Places that are taken away as soon as somebody leaves them.
+    owed: usize,
     waiting: usize,
     of: HashMap<TenantId, VecDeque<Waiter>>,
     /// Tenants that wait, the next one first.
@@ -66,7 +70,9 @@ impl Gate {
         Self(Arc::new(Inner {
             patience,
             lines: Mutex::new(Lines {
+                places: places.max(1),
                 free: places.max(1),
+                owed: 0,
                 waiting: 0,
                 of: HashMap::new(),
                 turns: VecDeque::new(),
@@ -108,11 +114,42 @@ impl Gate {
         }
     }
 
+    /// A place, if nobody has to wait for it.
+    pub(crate) fn try_enter(&self) -> Option<Place> {
+        let mut lines = self.lines();
+        lines.free = lines.free.checked_sub(1)?;
+        Some(Place(Some(self.clone())))
+    }
+
+    /// How many places there are.
+    pub(crate) fn places(&self) -> usize {
+        self.lines().places
+    }
+
+    /// How much waits for its turn.
+    pub(crate) fn waiting(&self) -> usize {
+        self.lines().waiting
+    }
+
+    /// Lets no more than `places` pieces of work through at once from now on; those that have a place keep it.
+    pub(crate) fn narrow(&self, places: usize) {
+        let mut lines = self.lines();
+        let fewer = lines.places.saturating_sub(places.max(1));
+        let now = fewer.min(lines.free);
+        lines.places -= fewer;
+        lines.free -= now;
+        lines.owed += fewer - now;
+    }
+
     /// Gives a place to whoever is next.
     fn hand_on(&self) {
         loop {
             let next = {
                 let mut lines = self.lines();
+                if lines.owed > 0 {
+                    lines.owed -= 1;
+                    return;
+                }
                 let Some(next) = lines.next() else {
                     lines.free += 1;
                     return;
@@ -297,6 +334,21 @@ mod tests {
         late.await.unwrap().unwrap();
         let lines = gate.lines();
         assert_eq!((lines.free, lines.waiting, lines.of.len()), (1, 0, 0));
+    }
+
+    #[tokio::test]
+    async fn a_gate_that_is_narrowed_lets_fewer_through() {
+        let gate = Gate::new(4, gate(3, LONG).0.patience);
+        let mut inside: Vec<_> = (0..3).map_while(|_| gate.try_enter()).collect();
+        gate.narrow(2);
+        assert_eq!((inside.len(), gate.places()), (3, 2));
+        assert!(gate.try_enter().is_none());
+        inside.pop();
+        assert!(gate.try_enter().is_none());
+        inside.pop();
+        assert!(gate.try_enter().is_some());
+        drop(inside);
+        assert_eq!(gate.lines().free, 2);
     }
 
     #[tokio::test]

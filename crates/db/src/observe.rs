@@ -6,7 +6,7 @@ use std::time::Duration;
 use brisk_core::Scope;
 use brisk_telemetry::{Operation, PerfStats};
 
-use crate::database::Db;
+use crate::database::{Db, Engine};
 use crate::error::Error;
 use crate::value::Kind;
 
@@ -25,6 +25,9 @@ impl Db {
     /// Measures every statement from now on with `perf`; without it only requests' ledgers are kept. Once for each
     /// database: a second call changes nothing.
     pub fn measure(&self, perf: Arc<PerfStats>) {
+        if let Engine::Postgres(engine) = self.engine() {
+            engine.write_aliases(perf.seed_aliases());
+        }
         if self.perf().set(perf).is_err() {
             tracing::debug!("the database is measured already");
         }

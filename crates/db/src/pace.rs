@@ -32,10 +32,14 @@ pub(crate) struct Recent {
 }
 
 impl Pace {
-    /// Statements are slow above `limit`, and fast again below half of it.
+    /// Statements are slow above `limit`, and fast again below half of it; zero is no limit.
     pub(crate) fn new(limit: Duration) -> Self {
         Self {
-            limit,
+            limit: if limit.is_zero() {
+                Duration::MAX
+            } else {
+                limit
+            },
             declared: Mutex::default(),
             built: Mutex::default(),
         }
@@ -130,5 +134,10 @@ mod tests {
         assert!(noted(&[10]));
         assert!(!noted(&[1]));
         assert!(!noted(&[99, 99, 99, 99, 99, 99]));
+        let never = Pace::new(Duration::ZERO).recent("test");
+        for _ in 0..9 {
+            never.note(Duration::from_hours(1));
+        }
+        assert!(!never.is_slow());
     }
 }

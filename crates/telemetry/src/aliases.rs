@@ -21,6 +21,14 @@ pub const DB_SLOW_QUERIES: &str = "db_slow_queries_total";
 pub const DB_QUERY_ERRORS: &str = "db_query_errors_total";
 /// Statements of one request by route.
 pub const DB_QUERIES_PER_REQUEST: &str = "db_queries_per_request";
+/// Connections with work on them, of all pools.
+pub const DB_POOL_IN_USE: &str = "db_pool_connections_in_use";
+/// Connections without work, of all pools.
+pub const DB_POOL_AVAILABLE: &str = "db_pool_connections_available";
+/// Connections at most, of all pools.
+pub const DB_POOL_MAX: &str = "db_pool_max_connections";
+/// Work that waited for a connection in vain.
+pub const DB_POOL_EXHAUSTED: &str = "db_pool_exhausted_total";
 /// Requests turned away, by kind of limit.
 pub const RATE_LIMIT_HITS: &str = "rate_limit_hits_total";
 
@@ -72,6 +80,30 @@ pub const METRICS: &[Metric] = &[
         kind: Kind::Histogram(crate::names::COUNTS),
         unit: Unit::Count,
         help: "Statements that one request sent.",
+    },
+    Metric {
+        name: DB_POOL_IN_USE,
+        kind: Kind::Gauge,
+        unit: Unit::Count,
+        help: "Database connections with work on them.",
+    },
+    Metric {
+        name: DB_POOL_AVAILABLE,
+        kind: Kind::Gauge,
+        unit: Unit::Count,
+        help: "Database connections without work.",
+    },
+    Metric {
+        name: DB_POOL_MAX,
+        kind: Kind::Gauge,
+        unit: Unit::Count,
+        help: "Database connections at most.",
+    },
+    Metric {
+        name: DB_POOL_EXHAUSTED,
+        kind: Kind::Counter,
+        unit: Unit::Count,
+        help: "Work that waited for a database connection in vain.",
     },
     Metric {
         name: RATE_LIMIT_HITS,

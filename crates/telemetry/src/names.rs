@@ -63,6 +63,25 @@ pub const HTTP_CONNECTIONS: &str = "brisk_http_connections";
 /// Handlers that panicked.
 pub const HTTP_PANICS: &str = "brisk_http_panics_total";
 
+/// Connections of a pool, by state.
+pub const DB_CLIENT_CONNECTION_COUNT: &str = "db.client.connection.count";
+/// Connections that may be idle at most.
+pub const DB_CLIENT_CONNECTION_IDLE_MAX: &str = "db.client.connection.idle.max";
+/// Connections that stay open without work.
+pub const DB_CLIENT_CONNECTION_IDLE_MIN: &str = "db.client.connection.idle.min";
+/// Connections that may be open at most.
+pub const DB_CLIENT_CONNECTION_MAX: &str = "db.client.connection.max";
+/// Pieces of work that wait for a connection.
+pub const DB_CLIENT_CONNECTION_PENDING_REQUESTS: &str = "db.client.connection.pending_requests";
+/// Pieces of work that waited for a connection in vain.
+pub const DB_CLIENT_CONNECTION_TIMEOUTS: &str = "db.client.connection.timeouts";
+/// How long making a connection took.
+pub const DB_CLIENT_CONNECTION_CREATE_TIME: &str = "db.client.connection.create_time";
+/// How long work waited for a connection.
+pub const DB_CLIENT_CONNECTION_WAIT_TIME: &str = "db.client.connection.wait_time";
+/// How long a connection was away from its pool.
+pub const DB_CLIENT_CONNECTION_USE_TIME: &str = "db.client.connection.use_time";
+
 /// Attribute names.
 pub mod attr {
     /// `GET`, or `_OTHER`.
@@ -75,6 +94,10 @@ pub mod attr {
     pub const DB_OPERATION: &str = "db.operation.name";
     /// `postgresql` or `sqlite`.
     pub const DB_SYSTEM: &str = "db.system.name";
+    /// The name of a pool of connections.
+    pub const DB_POOL: &str = "db.client.connection.pool.name";
+    /// `used` or `idle`.
+    pub const DB_CONNECTION_STATE: &str = "db.client.connection.state";
     /// Set on what failed.
     pub const ERROR_TYPE: &str = "error.type";
 }
@@ -110,6 +133,60 @@ pub const METRICS: &[Metric] = &[
         kind: Kind::Counter,
         unit: Unit::Count,
         help: "Statements slower than the threshold.",
+    },
+    Metric {
+        name: DB_CLIENT_CONNECTION_COUNT,
+        kind: Kind::Gauge,
+        unit: Unit::Count,
+        help: "Database connections by state.",
+    },
+    Metric {
+        name: DB_CLIENT_CONNECTION_IDLE_MAX,
+        kind: Kind::Gauge,
+        unit: Unit::Count,
+        help: "Database connections that may be idle at most.",
+    },
+    Metric {
+        name: DB_CLIENT_CONNECTION_IDLE_MIN,
+        kind: Kind::Gauge,
+        unit: Unit::Count,
+        help: "Database connections that stay open without work.",
+    },
+    Metric {
+        name: DB_CLIENT_CONNECTION_MAX,
+        kind: Kind::Gauge,
+        unit: Unit::Count,
+        help: "Database connections that may be open at most.",
+    },
+    Metric {
+        name: DB_CLIENT_CONNECTION_PENDING_REQUESTS,
+        kind: Kind::Gauge,
+        unit: Unit::Count,
+        help: "Work that waits for a database connection.",
+    },
+    Metric {
+        name: DB_CLIENT_CONNECTION_TIMEOUTS,
+        kind: Kind::Counter,
+        unit: Unit::Count,
+        help: "Work that waited for a database connection in vain.",
+    },
+    Metric {
+        name: DB_CLIENT_CONNECTION_CREATE_TIME,
+        kind: Kind::Histogram(STATEMENT_SECONDS),
+        unit: Unit::Seconds,
+        help: "How long making a database connection took.",
+    },
+    Metric {
+        name: DB_CLIENT_CONNECTION_WAIT_TIME,
+        kind: Kind::Histogram(STATEMENT_SECONDS),
+        unit: Unit::Seconds,
+        help: "How long work waited for a database connection.",
+    },
+    Metric {
+        name: DB_CLIENT_CONNECTION_USE_TIME,
+        kind: Kind::Histogram(STATEMENT_SECONDS),
+        unit: Unit::Seconds,
+        help: "How long a database connection was away from its pool.",
     },
     Metric {
         name: HTTP_STATEMENTS_PER_REQUEST,

@@ -37,24 +37,19 @@ pub(super) struct Plan {
 /// only a cast can fill.
 pub(super) async fn plan(client: &Held, insert: Insert) -> Result<Result<Plan, Insert>, Error> {
     let plain = insert.on_conflict == OnConflict::Fail && insert.returning.is_none();
-    if !plain || insert.rows.len() < WORTH_ROWS {
+    // A copy needs a name for its statement, which a pooler does not keep.
+    if !plain || insert.rows.len() < WORTH_ROWS || client.is_pooled() {
         return Ok(Err(insert));
     }
     let fail = |e| execute::error(insert.statement, e);
     // Never run: the server tells the types of the columns as those of the parameters.
-    let values = client
-        .prepare_cached(&insert.values_text())
-        .await
-        .map_err(fail)?;
+    let values = client.named(&insert.values_text()).await.map_err(fail)?;
     let types = values.params().to_vec();
     let fits = |((_, kind), ty): (&(_, Kind), &Type)| is_own_form(*kind, ty);
     if types.len() != insert.columns.len() || !insert.columns.iter().zip(&types).all(fits) {
         return Ok(Err(insert));
     }
-    let statement = client
-        .prepare_cached(&insert.copy_text())
-        .await
-        .map_err(fail)?;
+    let statement = client.named(&insert.copy_text()).await.map_err(fail)?;
     Ok(Ok(Plan {
         insert,
         statement,
@@ -140,7 +135,7 @@ impl Plan {
         if !old {
             return execute::error(self.name(), source);
         }
-        client.statement_cache.clear();
+        client.forget_all();
         Error::Serialization {
             statement: self.name(),
             source: source.into(),

@@ -1,6 +1,9 @@
 //! Statements on one connection; lanes, the pool and transactions share this.
 
+use std::sync::Arc;
+
 use futures::{TryStreamExt as _, pin_mut};
+use postgres_types::{ToSql, Type};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Statement};
 
@@ -10,27 +13,58 @@ use crate::row::{Inner, Row};
 use crate::statement::Shape;
 use crate::value::Value;
 
-/// Runs a prepared statement and builds its answer; the second value counts rows read or changed.
+/// A text that can be run with parameters.
+#[derive(Clone, Debug)]
+pub(super) enum Ready {
+    /// Prepared on its connection.
+    Named(Statement),
+    /// Sent whole each time, with the types of its parameters; leaves nothing behind on the connection.
+    Typed(Arc<str>, Arc<[Type]>),
+}
+
+/// Runs a statement and builds its answer; the second value counts rows read or changed.
 pub(super) async fn run<S: Shape>(
     client: &Client,
     name: &'static str,
-    statement: &Statement,
+    ready: &Ready,
     values: &[Value],
 ) -> Result<(S::Out, u64), Error> {
+    let fail = |e| error(name, e);
+    if let Ready::Typed(_, types) = ready
+        && types.len() != values.len()
+    {
+        let (wants, has) = (types.len(), values.len());
+        return Err(Error::Statement {
+            statement: name,
+            source: format!("the text has {wants} parameters, {has} were given").into(),
+        });
+    }
     if !S::ROWS {
-        let affected = client
-            .execute_raw(statement, values)
-            .await
-            .map_err(|e| error(name, e))?;
+        let affected = match ready {
+            Ready::Named(statement) => client.execute_raw(statement, values).await,
+            Ready::Typed(text, types) => {
+                let arguments: Vec<_> = values
+                    .iter()
+                    .zip(types.iter())
+                    .map(|(value, ty)| (value as &(dyn ToSql + Sync), ty.clone()))
+                    .collect();
+                client.execute_typed(text, &arguments).await
+            }
+        }
+        .map_err(fail)?;
         return Ok((S::build(name, Vec::new(), affected)?, affected));
     }
-    let stream = client
-        .query_raw(statement, values)
-        .await
-        .map_err(|e| error(name, e))?;
+    let stream = match ready {
+        Ready::Named(statement) => client.query_raw(statement, values).await,
+        Ready::Typed(text, types) => {
+            let arguments = values.iter().zip(types.iter().cloned());
+            client.query_typed_raw(text, arguments).await
+        }
+    }
+    .map_err(fail)?;
     pin_mut!(stream);
     let mut rows = Vec::new();
-    while let Some(row) = stream.try_next().await.map_err(|e| error(name, e))? {
+    while let Some(row) = stream.try_next().await.map_err(fail)? {
         rows.push(Row(Inner::Postgres(&row)).read(name)?);
     }
     let count = rows.len() as u64;
@@ -109,5 +143,25 @@ pub(super) fn is_stale_source(source: &BoxedError) -> bool {
         .is_some_and(|refusal| {
             *refusal.code() == SqlState::INVALID_SQL_STATEMENT_NAME
                 || refusal.routine() == Some("RevalidateCachedQuery")
+        })
+}
+
+/// Whether the server refused a text that was sent whole before it ran any of it: the schema changed, and the types of
+/// its parameters with it. As every refusal, this one undid the statement, so that it may be sent anew.
+pub(super) fn is_mistyped(error: &Error) -> bool {
+    let Error::Statement { source, .. } = error else {
+        return false;
+    };
+    source
+        .downcast_ref::<tokio_postgres::Error>()
+        .and_then(tokio_postgres::Error::as_db_error)
+        .is_some_and(|refusal| {
+            let code = refusal.code();
+            code.code().starts_with("42")
+                || [
+                    SqlState::INVALID_BINARY_REPRESENTATION,
+                    SqlState::PROTOCOL_VIOLATION,
+                ]
+                .contains(code)
         })
 }

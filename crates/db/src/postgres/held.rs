@@ -1,12 +1,14 @@
 //! A connection of the pool that goes back only when it is known to be idle and outside any transaction.
 
 use std::ops::Deref;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use deadpool_postgres::Object;
 use tokio_postgres::NoTls;
 
+use super::home::Home;
+use super::link::Link;
 use crate::fair::Place;
 
 /// How long a server may take to hear of a cancellation before we close the connection without it.
@@ -18,20 +20,23 @@ const CANCEL_WAIT: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(crate) struct Held {
     /// Empty only while it is dropped.
-    connection: Option<Object>,
+    connection: Option<Link>,
     clean: AtomicBool,
     spoiled: AtomicBool,
-    /// Given on when the connection is back or gone.
-    place: Option<Place>,
+    since: Instant,
+    /// Where it goes back, and its place there, which is given on when it is back or gone. None for a connection that
+    /// belongs to no pool.
+    home: Option<(Arc<Home>, Place)>,
 }
 
 impl Held {
-    pub(super) const fn new(connection: Object, place: Place) -> Self {
+    pub(super) fn new(connection: Link, home: Option<(Arc<Home>, Place)>) -> Self {
         Self {
             connection: Some(connection),
             clean: AtomicBool::new(false),
             spoiled: AtomicBool::new(false),
-            place: Some(place),
+            since: Instant::now(),
+            home,
         }
     }
 
@@ -58,9 +63,9 @@ impl Held {
 }
 
 impl Deref for Held {
-    type Target = Object;
+    type Target = Link;
 
-    fn deref(&self) -> &Object {
+    fn deref(&self) -> &Link {
         self.connection
             .as_ref()
             .expect("the connection is there until the drop")
@@ -72,29 +77,49 @@ impl Drop for Held {
         let Some(connection) = self.connection.take() else {
             return;
         };
-        let place = self.place.take();
+        let home = self.home.take();
+        if let Some((home, _)) = &home {
+            home.used(self.since.elapsed());
+        }
         if self.clean.load(Ordering::Relaxed) && !self.is_spoiled() {
             // In this order: whoever gets the place finds the connection.
-            drop(connection);
-            drop(place);
+            if let Some((home, place)) = home {
+                home.put(connection);
+                drop(place);
+            }
             return;
         }
+        let gone = Gone { connection, home };
         let runtime = tokio::runtime::Handle::try_current();
-        match runtime {
-            Ok(runtime) if !connection.is_closed() => {
-                runtime.spawn(cancel(connection, place));
-            }
-            _ => drop(Object::take(connection)),
+        if let (Ok(runtime), false) = (runtime, gone.connection.is_closed()) {
+            runtime.spawn(gone.cancel());
         }
     }
 }
 
-async fn cancel(connection: Object, _place: Option<Place>) {
-    let token = connection.cancel_token();
-    match tokio::time::timeout(CANCEL_WAIT, token.cancel_query(NoTls)).await {
-        Ok(Ok(())) => {}
-        Ok(Err(e)) => tracing::debug!(error = %e, "an abandoned statement could not be cancelled"),
-        Err(_) => tracing::debug!("the server does not take cancellations"),
+/// A connection that does not go back; counted until it is closed.
+struct Gone {
+    connection: Link,
+    home: Option<(Arc<Home>, Place)>,
+}
+
+impl Gone {
+    async fn cancel(self) {
+        let token = self.connection.cancel_token();
+        match tokio::time::timeout(CANCEL_WAIT, token.cancel_query(NoTls)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(e)) => {
+                tracing::debug!(error = %e, "an abandoned statement could not be cancelled");
+            }
+            Err(_) => tracing::debug!("the server does not take cancellations"),
+        }
     }
-    drop(Object::take(connection));
+}
+
+impl Drop for Gone {
+    fn drop(&mut self) {
+        if let Some((home, _)) = &self.home {
+            home.lost();
+        }
+    }
 }

@@ -14,6 +14,9 @@ pub(super) struct Order {
     since: Instant,
     /// Turns whose callers left before the answer.
     pub(super) abandoned: Vec<usize>,
+    /// Statements sent since it was asked last, and how many stood before them.
+    sent: u64,
+    before: u64,
 }
 
 impl Order {
@@ -23,11 +26,15 @@ impl Order {
             answered: VecDeque::new(),
             since: Instant::now(),
             abandoned: Vec::new(),
+            sent: 0,
+            before: 0,
         }
     }
 
     /// The turn of a statement that is sent now.
     pub(super) fn send(&mut self) -> usize {
+        self.sent += 1;
+        self.before += self.answered.len() as u64;
         self.answered.push_back(false);
         self.first + self.answered.len() - 1
     }
@@ -35,6 +42,19 @@ impl Order {
     /// Since when the server has been at this statement; `None` while another one may still be before it.
     pub(super) fn head_since(&self, turn: usize) -> Option<Instant> {
         (turn == self.first).then_some(self.since)
+    }
+
+    /// How many were sent since this was asked last, and how many stood before them in all.
+    pub(super) fn crowd(&mut self) -> (u64, u64) {
+        (
+            std::mem::take(&mut self.sent),
+            std::mem::take(&mut self.before),
+        )
+    }
+
+    /// Since when every answer is there.
+    pub(super) fn idle_since(&self) -> Option<Instant> {
+        self.answered.is_empty().then_some(self.since)
     }
 
     /// Notes that the answer is there.
@@ -68,5 +88,10 @@ mod tests {
         let d = order.send();
         assert!(order.head_since(d).is_some());
         assert_eq!((order.first, order.answered.len()), (3, 1));
+        // 0, 1 and 2 stood before the first three, nobody before the last one.
+        assert_eq!((order.crowd(), order.crowd()), ((4, 3), (0, 0)));
+        assert!(order.idle_since().is_none());
+        order.answer(d);
+        assert!(order.idle_since().is_some());
     }
 }

@@ -2,13 +2,13 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use deadpool_postgres::Object;
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use futures::stream::FuturesOrdered;
-use tokio_postgres::Statement;
 
+use super::execute::Ready as Text;
 use super::held::Held;
+use super::link::Link;
 use super::{copy, execute};
 use crate::batch::{Batch, Outcome, Step};
 use crate::error::Error;
@@ -18,10 +18,10 @@ use crate::value::Value;
 /// Executions that are under way at once; bounds what a large batch keeps in memory.
 const DEPTH: usize = 256;
 
-/// Whether the batch brings its own `BEGIN` and `COMMIT`.
+/// Whether the batch brings its own `BEGIN`, with this text, and `COMMIT`.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Frame {
-    Whole,
+pub(super) enum Frame<'a> {
+    Whole(&'a str),
     Inside,
 }
 
@@ -33,18 +33,18 @@ struct Execution<'a> {
 }
 
 enum Kind<'a> {
-    Begin,
+    Begin(&'a str),
     /// Commits, unless a step has failed on our side already: the server never heard of that one.
     End,
-    Affected(&'a Statement, &'a [Value]),
-    Returning(&'a Statement, &'a [Value]),
+    Affected(&'a Text, &'a [Value]),
+    Returning(&'a Text, &'a [Value]),
 }
 
 /// What is prepared of a step.
 enum Ready {
     Sets {
         name: &'static str,
-        statement: Statement,
+        statement: Text,
         sets: Vec<Vec<Value>>,
         returning: bool,
         /// Rows that all sets together must change.
@@ -67,18 +67,49 @@ impl Ready {
             Self::Copy(plan) => plan.name(),
         }
     }
+
+    fn forget(&self, client: &Held) {
+        if let Self::Sets {
+            statement: Text::Typed(text, _),
+            ..
+        } = self
+        {
+            client.forget(text);
+        }
+    }
 }
 
 /// Runs all steps; on an error nothing of a whole batch stays.
 ///
 /// Where steps expect how many rows they change, the end waits until that is known.
-pub(super) async fn run(client: &Held, batch: Batch, frame: Frame) -> Result<Vec<Outcome>, Error> {
+pub(super) async fn run(
+    client: &Held,
+    batch: Batch,
+    frame: Frame<'_>,
+) -> Result<Vec<Outcome>, Error> {
+    let mut begun = frame == Frame::Inside;
     let mut ready = Vec::with_capacity(batch.steps.len());
     for step in batch.steps {
-        ready.push(prepare(client, step).await?);
+        if let (Frame::Whole(begin), true) = (frame, client.is_pooled())
+            && !begun
+        {
+            // Behind a pooler only a transaction keeps the connection for what is asked while it is made ready.
+            plain(client, "db.begin", begin).await?;
+            begun = true;
+        }
+        match prepare(client, step).await {
+            Ok(step) => ready.push(step),
+            Err(e) => {
+                if begun && frame != Frame::Inside {
+                    drop(plain(client, "db.rollback", "ROLLBACK").await);
+                }
+                return Err(e);
+            }
+        }
     }
     let is_guarded = ready.iter().any(|r| r.expected().is_some());
-    let plain = |name, kind| Execution {
+    let is_whole = frame != Frame::Inside;
+    let framing = |name, kind| Execution {
         step: usize::MAX,
         name,
         kind,
@@ -91,8 +122,8 @@ pub(super) async fn run(client: &Held, batch: Batch, frame: Frame) -> Result<Vec
         outcomes: vec![Outcome::default(); ready.len()],
         failed: None,
     };
-    if frame == Frame::Whole {
-        line.push(plain("db.begin", Kind::Begin)).await;
+    if let (Frame::Whole(begin), false) = (frame, begun) {
+        line.push(framing("db.begin", Kind::Begin(begin))).await;
     }
     for (step, work) in ready.iter().enumerate() {
         match work {
@@ -116,9 +147,9 @@ pub(super) async fn run(client: &Held, batch: Batch, frame: Frame) -> Result<Vec
             }
         }
     }
-    if frame == Frame::Whole && !is_guarded {
+    if is_whole && !is_guarded {
         // After a step that the server refused it answers COMMIT with an undo.
-        line.push(plain("db.commit", Kind::End)).await;
+        line.push(framing("db.commit", Kind::End)).await;
     }
     line.drain().await;
     if is_guarded {
@@ -126,7 +157,7 @@ pub(super) async fn run(client: &Held, batch: Batch, frame: Frame) -> Result<Vec
         let unmet =
             checks.find_map(|(r, o)| Error::unless(r.name(), r.expected(), o.affected).err());
         line.failed = line.failed.or(unmet);
-        if frame == Frame::Whole {
+        if is_whole {
             broken.fetch_or(line.failed.is_some(), Ordering::Relaxed);
             let ended = execute(client, "db.commit", Kind::End, &broken).await;
             line.failed = line.failed.or(ended.err());
@@ -136,7 +167,12 @@ pub(super) async fn run(client: &Held, batch: Batch, frame: Frame) -> Result<Vec
         None => Ok(line.outcomes),
         Some(e) => {
             if execute::is_stale(&e) {
-                client.statement_cache.clear();
+                client.forget_all();
+            }
+            if client.is_pooled() && execute::is_mistyped(&e) {
+                for step in &ready {
+                    step.forget(client);
+                }
             }
             Err(e)
         }
@@ -235,7 +271,7 @@ async fn prepare(client: &Held, step: Step) -> Result<Ready, Error> {
         },
     };
     let statement = client
-        .prepare_cached(&text)
+        .ready(&text)
         .await
         .map_err(|e| execute::error(name, e))?;
     Ok(Ready::Sets {
@@ -248,7 +284,7 @@ async fn prepare(client: &Held, step: Step) -> Result<Ready, Error> {
 }
 
 fn start<'a>(
-    client: &'a Object,
+    client: &'a Link,
     execution: Execution<'a>,
     broken: &'a AtomicBool,
 ) -> BoxFuture<'a, Result<(usize, Outcome), Error>> {
@@ -264,13 +300,13 @@ fn start<'a>(
 }
 
 async fn execute(
-    client: &Object,
+    client: &Link,
     name: &'static str,
     kind: Kind<'_>,
     broken: &AtomicBool,
 ) -> Result<Outcome, Error> {
     match kind {
-        Kind::Begin => plain(client, name, "BEGIN").await,
+        Kind::Begin(begin) => plain(client, name, begin).await,
         Kind::End if broken.load(Ordering::Relaxed) => plain(client, name, "ROLLBACK").await,
         Kind::End => plain(client, name, "COMMIT").await,
         Kind::Affected(statement, values) => {
@@ -288,7 +324,7 @@ async fn execute(
     }
 }
 
-async fn plain(client: &Object, name: &'static str, text: &str) -> Result<Outcome, Error> {
+async fn plain(client: &Link, name: &'static str, text: &str) -> Result<Outcome, Error> {
     client
         .batch_execute(text)
         .await

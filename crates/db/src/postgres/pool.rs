@@ -1,25 +1,40 @@
 //! The checkout pool: transactions, batches, bulk loads and statements known to be slow.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use brisk_core::TenantId;
-use deadpool_postgres::{
-    Manager, ManagerConfig, Object, PoolError, RecyclingMethod, Runtime, Timeouts,
-};
-use tokio_postgres::{Config, NoTls};
+use tokio::time::timeout;
+use tokio_postgres::Config;
 
 use super::held::Held;
+use super::home::{Care, Home};
+use super::link::Link;
+use super::meters::Meters;
+use super::transaction::{Begin, PostgresTransaction};
+use super::types::Types;
 use super::{execute, pipeline};
 use crate::batch::{Batch, Outcome};
 use crate::config::PostgresConfig;
 use crate::error::Error;
 use crate::fair::{Gate, Patience};
 use crate::pace::Recent;
+use crate::pools::PoolState;
 use crate::statement::{Call, Shape};
+
+/// The pool's name in metrics.
+const NAME: &str = "checkout";
 
 #[derive(Debug)]
 pub(super) struct Pool {
-    connections: deadpool_postgres::Pool,
+    address: Config,
+    /// Of a pooler's connections.
+    types: Option<Arc<Types>>,
+    begin: Begin,
+    connect_wait: Duration,
+    max_age: Duration,
+    care: Care,
+    home: Arc<Home>,
     /// As many places as connections: whoever has one finds a connection.
     gate: Gate,
 }
@@ -28,29 +43,24 @@ impl Pool {
     pub(super) fn open(
         address: Config,
         config: &PostgresConfig,
+        places: usize,
         patience: Patience,
-    ) -> Result<Self, Error> {
-        let manager = Manager::from_config(
+        types: Option<Arc<Types>>,
+        begin: Begin,
+    ) -> Self {
+        Self {
             address,
-            NoTls,
-            ManagerConfig {
-                recycling_method: RecyclingMethod::Fast,
+            types,
+            begin,
+            connect_wait: config.connect_wait,
+            max_age: config.max_age,
+            care: Care {
+                ping_after: config.idle_ping,
+                close_after: config.idle_close,
             },
-        );
-        let pool = deadpool_postgres::Pool::builder(manager)
-            .max_size(config.pool.max(1))
-            .timeouts(Timeouts {
-                wait: Some(Duration::from_secs(5)),
-                create: Some(config.connect_wait),
-                recycle: Some(config.connect_wait),
-            })
-            .runtime(Runtime::Tokio1)
-            .build()
-            .map_err(|e| Error::Address(e.to_string()))?;
-        Ok(Self {
-            connections: pool,
-            gate: Gate::new(config.pool, patience),
-        })
+            home: Arc::new(Home::new(Meters::of(NAME))),
+            gate: Gate::new(places, patience),
+        }
     }
 
     pub(super) async fn checkout(
@@ -58,19 +68,35 @@ impl Pool {
         name: &'static str,
         tenant: TenantId,
     ) -> Result<Held, Error> {
-        let place = self.gate.enter(tenant, name).await?;
-        let connection = self.connections.get().await;
-        let held = connection.map(|connection| Held::new(connection, place));
-        held.map_err(|e| match e {
-            PoolError::Backend(e) => match execute::error(name, e) {
-                Error::Statement { source, .. } => Error::unavailable(name, source),
-                known => known,
-            },
-            PoolError::Timeout(deadpool_postgres::TimeoutType::Wait) => {
-                Error::Overloaded { statement: name }
+        let began = Instant::now();
+        let meters = &self.home.meters;
+        let place = self.gate.enter(tenant, name).await;
+        let place = place.inspect_err(|_| meters.timed_out())?;
+        meters.waited(began.elapsed());
+        let link = match self.home.take() {
+            Some(link) => link,
+            None => self.connect(name).await?,
+        };
+        Ok(Held::new(link, Some((Arc::clone(&self.home), place))))
+    }
+
+    async fn connect(&self, name: &'static str) -> Result<Link, Error> {
+        let opening = self.home.opening();
+        let began = Instant::now();
+        let connecting = Link::connect(&self.address, self.types.clone(), jittered(self.max_age));
+        let link = match timeout(self.connect_wait, connecting).await {
+            Ok(Ok(link)) => link,
+            Ok(Err(e)) => {
+                return Err(match execute::error(name, e) {
+                    Error::Statement { source, .. } => Error::unavailable(name, source),
+                    known => known,
+                });
             }
-            other => Error::unavailable(name, other),
-        })
+            Err(late) => return Err(Error::unavailable(name, late)),
+        };
+        opening.made();
+        self.home.meters.made(began.elapsed());
+        Ok(link)
     }
 
     /// Runs a statement on a connection of its own, and notes how long that took.
@@ -82,6 +108,9 @@ impl Pool {
     ) -> Result<(S::Out, u64), Error> {
         let client = self.checkout(call.name, tenant).await?;
         let _clock = recent.map(Clock::start);
+        if client.is_pooled() {
+            return self.run_framed::<S>(&client, &call).await;
+        }
         let mut result = run::<S>(&client, &call).await;
         if result.as_ref().is_err_and(execute::is_stale) {
             result = run::<S>(&client, &call).await;
@@ -90,13 +119,52 @@ impl Pool {
         result
     }
 
+    /// The same behind a pooler: a transaction holds the limits, which no session there could keep.
+    async fn run_framed<S: Shape>(
+        &self,
+        client: &Held,
+        call: &Call,
+    ) -> Result<(S::Out, u64), Error> {
+        let mut spare = true;
+        loop {
+            plain(client, call.name, &self.begin.text("BEGIN")).await?;
+            let result = run::<S>(client, call).await;
+            let end = if result.is_ok() { "COMMIT" } else { "ROLLBACK" };
+            let ended = plain(client, call.name, end).await;
+            if ended.is_ok() {
+                client.clean();
+            }
+            match result {
+                Err(e) if spare && execute::is_mistyped(&e) => spare = false,
+                Err(e) => return Err(e),
+                Ok(answer) => return ended.map(|()| answer),
+            }
+        }
+    }
+
+    /// Learns the types of a text's parameters, behind a pooler.
+    pub(super) async fn learn(
+        &self,
+        types: &Types,
+        call: &Call,
+        tenant: TenantId,
+    ) -> Result<(), Error> {
+        let client = self.checkout(call.name, tenant).await?;
+        plain(&client, call.name, &self.begin.text("BEGIN")).await?;
+        let asked = types.ask(&client, call.postgres_text()).await;
+        plain(&client, call.name, "ROLLBACK").await?;
+        client.clean();
+        asked.map(drop).map_err(|e| execute::error(call.name, e))
+    }
+
     pub(super) async fn batch(
         &self,
         batch: Batch,
         tenant: TenantId,
     ) -> Result<Vec<Outcome>, Error> {
         let client = self.checkout(batch.name(), tenant).await?;
-        let outcomes = pipeline::run(&client, batch, pipeline::Frame::Whole).await;
+        let begin = self.begin.text("BEGIN");
+        let outcomes = pipeline::run(&client, batch, pipeline::Frame::Whole(&begin)).await;
         // Every answer is in, that to COMMIT or ROLLBACK too.
         client.clean();
         outcomes.map_err(again)
@@ -109,19 +177,74 @@ impl Pool {
         tenant: TenantId,
     ) -> Result<PostgresTransaction, Error> {
         let mut spare = true;
+        let begin = self.begin.text(isolation);
         loop {
             let client = self.checkout("db.begin", tenant).await?;
-            match plain(&client, "db.begin", isolation).await {
-                Ok(()) => return Ok(PostgresTransaction(client)),
+            match plain(&client, "db.begin", &begin).await {
+                Ok(()) => return Ok(PostgresTransaction::new(client)),
                 Err(Error::Unavailable { .. }) if spare => spare = false,
                 Err(e) => return Err(e),
             }
         }
     }
 
-    pub(super) fn close(&self) {
-        self.connections.close();
+    /// Closes what is over, and asks one connection after the other that was silent for long whether it is there.
+    pub(super) async fn tend(&self) {
+        self.home.retire(self.care);
+        // Only with a place of its own, so that nobody finds fewer connections than places.
+        while let Some(_place) = self.gate.try_enter()
+            && let Some(link) = self.home.silent(self.care)
+        {
+            if matches!(
+                timeout(self.connect_wait, link.batch_execute("")).await,
+                Ok(Ok(()))
+            ) {
+                self.home.answered(link);
+            } else {
+                tracing::info!("an idle connection of the pool was dead and is closed");
+                self.home.silent_for_good();
+            }
+        }
     }
+
+    pub(super) fn state(&self) -> PoolState {
+        let (open, idle) = self.home.counts();
+        self.home.meters.complete(PoolState {
+            name: NAME,
+            used: open - idle,
+            idle,
+            min: 0,
+            max: self.gate.places(),
+            pending: self.gate.waiting(),
+            retired: self.home.retired(),
+            dead: self.home.dead(),
+            ..PoolState::default()
+        })
+    }
+
+    pub(super) fn publish(&self, state: &PoolState) {
+        self.home.meters.publish(state);
+    }
+
+    /// Lets no more than `places` connections out from now on.
+    pub(super) fn narrow(&self, places: usize) {
+        self.gate.narrow(places);
+    }
+
+    pub(super) fn close(&self) {
+        self.home.close();
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// Up to a quarter less, so that connections made at once are not replaced at once.
+pub(super) fn jittered(age: Duration) -> Duration {
+    age.mul_f64(1.0 - fastrand::f64() / 4.0)
 }
 
 /// Notes how long a statement ran, also one whose caller leaves.
@@ -139,20 +262,25 @@ impl Drop for Clock<'_> {
     }
 }
 
-async fn run<S: Shape>(client: &Object, call: &Call) -> Result<(S::Out, u64), Error> {
-    let statement = client
-        .prepare_cached(call.postgres_text())
+pub(super) async fn run<S: Shape>(client: &Link, call: &Call) -> Result<(S::Out, u64), Error> {
+    let ready = client
+        .ready(call.postgres_text())
         .await
         .map_err(|e| execute::error(call.name, e))?;
-    let result = execute::run::<S>(client, call.name, &statement, &call.values).await;
-    if result.as_ref().is_err_and(execute::is_stale) {
-        client.statement_cache.remove(call.postgres_text(), &[]);
+    let result = execute::run::<S>(client, call.name, &ready, &call.values).await;
+    let is_old = if client.is_pooled() {
+        execute::is_mistyped
+    } else {
+        execute::is_stale
+    };
+    if result.as_ref().is_err_and(is_old) {
+        client.forget(call.postgres_text());
     }
     result
 }
 
 /// A transaction that met a statement from before a change of the schema may be tried again; it is prepared anew then.
-fn again(error: Error) -> Error {
+pub(super) fn again(error: Error) -> Error {
     match error {
         Error::Statement { statement, source } if execute::is_stale_source(&source) => {
             Error::Serialization { statement, source }
@@ -161,67 +289,9 @@ fn again(error: Error) -> Error {
     }
 }
 
-async fn plain(client: &Object, name: &'static str, text: &str) -> Result<(), Error> {
+pub(super) async fn plain(client: &Link, name: &'static str, text: &str) -> Result<(), Error> {
     client
         .batch_execute(text)
         .await
         .map_err(|e| execute::error(name, e))
-}
-
-/// A transaction on a connection of its own. Dropped before its end, the connection is closed, which undoes it.
-#[derive(Debug)]
-pub(crate) struct PostgresTransaction(Held);
-
-impl PostgresTransaction {
-    pub(crate) async fn run<S: Shape>(&self, call: Call) -> Result<(S::Out, u64), Error> {
-        run::<S>(&self.0, &call).await.map_err(again)
-    }
-
-    pub(crate) async fn batch(&self, batch: Batch) -> Result<Vec<Outcome>, Error> {
-        pipeline::run(&self.0, batch, pipeline::Frame::Inside)
-            .await
-            .map_err(again)
-    }
-
-    /// Sets a savepoint.
-    pub(crate) async fn savepoint(&self) -> Result<(), Error> {
-        self.plain("SAVEPOINT brisk").await
-    }
-
-    /// Gives the latest savepoint up, and with `undo` what came after it.
-    pub(crate) async fn leave_savepoint(&self, undo: bool) -> Result<(), Error> {
-        self.plain(if undo {
-            "ROLLBACK TO SAVEPOINT brisk; RELEASE SAVEPOINT brisk"
-        } else {
-            "RELEASE SAVEPOINT brisk"
-        })
-        .await
-    }
-
-    async fn plain(&self, text: &'static str) -> Result<(), Error> {
-        let statement = "db.savepoint";
-        if self.0.is_spoiled() {
-            return Err(Error::Unavailable {
-                statement,
-                source: None,
-            });
-        }
-        plain(&self.0, statement, text).await
-    }
-
-    pub(crate) async fn commit(&self) -> Result<(), Error> {
-        plain(&self.0, "db.commit", "COMMIT").await?;
-        self.0.clean();
-        Ok(())
-    }
-
-    pub(crate) async fn rollback(&self) -> Result<(), Error> {
-        if self.0.is_spoiled() {
-            // Closing it does the same.
-            return Ok(());
-        }
-        plain(&self.0, "db.rollback", "ROLLBACK").await?;
-        self.0.clean();
-        Ok(())
-    }
 }

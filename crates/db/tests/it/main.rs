@@ -25,6 +25,7 @@ mod pace;
 mod paging;
 mod panics;
 mod parity;
+mod pooler;
 mod pools;
 mod relations;
 mod savepoints;

@@ -1,0 +1,277 @@
+//! The PostgreSQL engine: which statement goes where.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use brisk_core::TenantId;
+use tokio::task::JoinHandle;
+use tokio_postgres::Config;
+
+use super::address::Addresses;
+use super::held::Held;
+use super::lanes::Lanes;
+use super::limits::Limits;
+use super::link::Link;
+use super::pool::Pool;
+use super::sizes::Sizes;
+use super::transaction::PostgresTransaction;
+use super::types::Types;
+use super::{execute, upkeep};
+use crate::batch::{Batch, Outcome};
+use crate::config::PostgresConfig;
+use crate::error::Error;
+use crate::fair::{Gate, Patience};
+use crate::pace::{Pace, Recent};
+use crate::pools::Pools;
+use crate::statement::{Call, Shape};
+
+/// Statements under way on one lane. The server works on one of them at a time; the others keep it busy.
+const LANE_PLACES: usize = 256;
+
+/// The lanes' name in metrics.
+const LANES: &str = "lanes";
+
+/// The PostgreSQL engine.
+#[derive(Debug)]
+pub(crate) struct Postgres {
+    parts: Arc<Parts>,
+    upkeep: JoinHandle<()>,
+}
+
+/// What the engine and its upkeep share.
+#[derive(Debug)]
+pub(super) struct Parts {
+    pub(super) lanes: Lanes,
+    pub(super) pool: Pool,
+    pub(super) limits: Limits,
+    /// What is under way on all lanes.
+    gate: Gate,
+    pace: Pace,
+    /// Behind a pooler.
+    types: Option<Arc<Types>>,
+    direct: Option<Config>,
+    connect_wait: Duration,
+    retry_reads: bool,
+    aliases: std::sync::atomic::AtomicBool,
+}
+
+impl Postgres {
+    /// Opens the lanes and the pool; connections are made in the background and whenever one is lost.
+    ///
+    /// A connection that idles in a transaction for longer than `hold` is ended by the server.
+    pub(crate) fn open(
+        url: &str,
+        config: &PostgresConfig,
+        hold: Duration,
+        patience: Patience,
+    ) -> Result<Self, Error> {
+        let addresses = Addresses::of(url, config, hold)?;
+        let types = config.pooler_safe.then(Arc::<Types>::default);
+        let sizes = Sizes::wished(config);
+        let pool = Pool::open(
+            addresses.checkout,
+            config,
+            sizes.pool,
+            patience,
+            types.clone(),
+            addresses.begin,
+        );
+        let lanes = Lanes::open(LANES, addresses.lanes, config, sizes.lanes, types.clone());
+        let parts = Arc::new(Parts {
+            lanes,
+            pool,
+            limits: Limits::new(config, sizes),
+            gate: Gate::new(sizes.lanes * LANE_PLACES, patience),
+            pace: Pace::new(config.slow_apart),
+            types,
+            direct: addresses.direct,
+            connect_wait: config.connect_wait,
+            retry_reads: config.retry_reads,
+            aliases: false.into(),
+        });
+        Ok(Self {
+            upkeep: tokio::spawn(upkeep::run(Arc::clone(&parts))),
+            parts,
+        })
+    }
+
+    pub(crate) async fn run<S: Shape>(
+        &self,
+        call: Call,
+        tenant: TenantId,
+    ) -> Result<(S::Out, u64), Error> {
+        let parts = &self.parts;
+        if call.slow {
+            return parts.pool.run::<S>(call, tenant, None).await;
+        }
+        let recent = parts.pace.of(&call);
+        if recent.is_slow() {
+            return parts.pool.run::<S>(call, tenant, Some(&recent)).await;
+        }
+        let _place = parts.enter(tenant, call.name).await?;
+        match &parts.types {
+            None => parts.lanes.run::<S>(&call, &recent).await,
+            Some(types) => parts.run_typed::<S>(types, &call, tenant, &recent).await,
+        }
+    }
+
+    pub(crate) async fn batch(
+        &self,
+        batch: Batch,
+        tenant: TenantId,
+    ) -> Result<Vec<Outcome>, Error> {
+        self.parts.pool.batch(batch, tenant).await
+    }
+
+    pub(crate) async fn begin(
+        &self,
+        isolation: &'static str,
+        tenant: TenantId,
+    ) -> Result<PostgresTransaction, Error> {
+        self.parts.pool.begin(isolation, tenant).await
+    }
+
+    /// A connection with a session of its own: migrations and the tests that describe statements. Whoever is done says
+    /// that it is clean.
+    pub(crate) async fn checkout(&self, name: &'static str) -> Result<Held, Error> {
+        if self.parts.types.is_none() {
+            return self.parts.pool.checkout(name, TenantId::PLATFORM).await;
+        }
+        let address = self.relay_address(name)?;
+        let connecting = Link::connect(address, None, self.parts.connect_wait);
+        match tokio::time::timeout(self.parts.connect_wait, connecting).await {
+            Ok(Ok(link)) => Ok(Held::new(link, None)),
+            Ok(Err(e)) => Err(execute::error(name, e)),
+            Err(late) => Err(Error::unavailable(name, late)),
+        }
+    }
+
+    /// Where the change stream connects by itself, and everything that needs a session.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Address`] when only a pooler is known.
+    pub(crate) fn relay_address(&self, what: &'static str) -> Result<&Config, Error> {
+        self.parts.direct.as_ref().ok_or_else(|| {
+            Error::Address(format!(
+                "{what} needs a session of its own, which a pooler does not give: set database.direct_url to the \
+                 server itself"
+            ))
+        })
+    }
+
+    /// Asks the server how many connections it allows, and makes ours fit where they are not fixed.
+    pub(crate) async fn fits(&self) -> Result<(), Error> {
+        self.parts.fits().await
+    }
+
+    /// Whether the seeds' names of metrics are written too.
+    pub(crate) fn write_aliases(&self, on: bool) {
+        let aliases = &self.parts.aliases;
+        aliases.store(on, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    pub(crate) fn pools(&self) -> Pools {
+        self.parts.pools()
+    }
+
+    pub(crate) fn close(&self) {
+        self.upkeep.abort();
+        self.parts.lanes.close();
+        self.parts.pool.close();
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Parts {
+    /// Waits for room on the lanes.
+    async fn enter(
+        &self,
+        tenant: TenantId,
+        name: &'static str,
+    ) -> Result<crate::fair::Place, Error> {
+        if let Some(place) = self.gate.try_enter() {
+            return Ok(place);
+        }
+        let began = Instant::now();
+        let meters = self.lanes.meters();
+        let place = self.gate.enter(tenant, name).await;
+        match &place {
+            Ok(_) => meters.waited(began.elapsed()),
+            Err(_) => meters.timed_out(),
+        }
+        place
+    }
+
+    /// Behind a pooler: the types of the parameters are learnt first, and again where the schema changed.
+    async fn run_typed<S: Shape>(
+        &self,
+        types: &Types,
+        call: &Call,
+        tenant: TenantId,
+        recent: &Recent,
+    ) -> Result<(S::Out, u64), Error> {
+        let mut spare = true;
+        loop {
+            while types.known(call.postgres_text()).is_none() {
+                match self.pool.learn(types, call, tenant).await {
+                    // Asking changes nothing.
+                    Err(Error::Unavailable { .. }) if spare && self.retry_reads => spare = false,
+                    learnt => learnt?,
+                }
+            }
+            match self.lanes.run::<S>(call, recent).await {
+                Err(e) if spare && execute::is_mistyped(&e) => {
+                    types.forget(call.postgres_text());
+                    spare = false;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// Asks the server how many connections it allows, and makes ours fit where they are not fixed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooManyConnections`] where they cannot be made to fit.
+    pub(super) async fn fits(&self) -> Result<(), Error> {
+        if self.types.is_some() {
+            // How many connections the server has is the pooler's affair.
+            return Ok(());
+        }
+        let client = self.pool.checkout("db.limits", TenantId::PLATFORM).await?;
+        let sizes = self.limits.ask(&client).await;
+        client.clean();
+        let sizes = sizes?;
+        self.lanes.narrow(sizes.lanes);
+        self.gate.narrow(sizes.lanes * LANE_PLACES);
+        self.pool.narrow(sizes.pool);
+        Ok(())
+    }
+
+    pub(super) fn pools(&self) -> Pools {
+        Pools {
+            pools: vec![self.lanes.state(self.gate.waiting()), self.pool.state()],
+            server: self.limits.share(),
+            replica: None,
+        }
+    }
+
+    pub(super) fn publish(&self, pools: &Pools) {
+        for state in &pools.pools {
+            match state.name {
+                LANES => self.lanes.meters().publish(state),
+                _ => self.pool.publish(state),
+            }
+        }
+        if self.aliases.load(std::sync::atomic::Ordering::Relaxed) {
+            super::meters::publish_aliases(pools);
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! What is looked after while a database is open: the number of lanes, idle connections, the gauges.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::time::sleep;
+
+use super::engine::Parts;
+use crate::error::Error;
+
+/// The time between two looks at the lanes while they carry something, and while they do not.
+const BUSY: Duration = Duration::from_millis(50);
+const IDLE: Duration = Duration::from_millis(250);
+
+/// The time between two looks at idle connections and settings of the gauges.
+const CARE_EVERY: Duration = Duration::from_secs(1);
+
+/// Runs until it is aborted.
+pub(super) async fn run(parts: Arc<Parts>) {
+    tokio::join!(lanes(&parts), care(&parts), fit(&parts));
+}
+
+async fn lanes(parts: &Parts) {
+    loop {
+        let is_busy = parts.lanes.adapt(Instant::now());
+        sleep(if is_busy { BUSY } else { IDLE }).await;
+    }
+}
+
+async fn care(parts: &Parts) {
+    loop {
+        parts.pool.tend().await;
+        parts.publish(&parts.pools());
+        sleep(CARE_EVERY).await;
+    }
+}
+
+/// Finds out whether the connections fit, as soon as the server can be asked.
+async fn fit(parts: &Parts) {
+    loop {
+        match parts.fits().await {
+            Ok(()) => return,
+            Err(error @ Error::TooManyConnections { .. }) => {
+                tracing::error!(%error, "connections will be refused under load");
+                return;
+            }
+            Err(error) => {
+                tracing::debug!(%error, "the limits of the server are not known yet");
+                sleep(CARE_EVERY).await;
+            }
+        }
+    }
+}
