@@ -138,12 +138,8 @@ impl Postgres {
             return self.parts.pool.checkout(name, TenantId::PLATFORM).await;
         }
         let address = self.relay_address(name)?;
-        let connecting = Link::connect(address, None, self.parts.connect_wait);
-        match tokio::time::timeout(self.parts.connect_wait, connecting).await {
-            Ok(Ok(link)) => Ok(Held::new(link, None)),
-            Ok(Err(e)) => Err(execute::error(name, e)),
-            Err(late) => Err(Error::unavailable(name, late)),
-        }
+        let link = Link::apart(name, address, self.parts.connect_wait).await?;
+        Ok(Held::new(link, None))
     }
 
     /// Where the change stream connects by itself, and everything that needs a session.
@@ -245,10 +241,11 @@ impl Parts {
             // How many connections the server has is the pooler's affair.
             return Ok(());
         }
-        let client = self.pool.checkout("db.limits", TenantId::PLATFORM).await?;
-        let sizes = self.limits.ask(&client).await;
-        client.clean();
-        let sizes = sizes?;
+        let Some(direct) = &self.direct else {
+            return Ok(());
+        };
+        let client = Link::apart("db.limits", direct, self.connect_wait).await?;
+        let sizes = self.limits.ask(&client).await?;
         self.lanes.narrow(sizes.lanes);
         self.gate.narrow(sizes.lanes * LANE_PLACES);
         self.pool.narrow(sizes.pool);

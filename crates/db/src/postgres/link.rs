@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 use tokio_postgres::{Client, Config, Error, NoTls, Statement};
 
-use super::execute::Ready;
+use super::execute::{self, Ready};
 use super::types::Types;
 
 /// Texts that one connection keeps prepared; past that all are prepared anew.
@@ -52,6 +52,19 @@ impl Link {
             heard_at: now,
             used_at: now,
         })
+    }
+
+    /// One that belongs to no pool.
+    pub(super) async fn apart(
+        name: &'static str,
+        address: &Config,
+        wait: Duration,
+    ) -> Result<Self, crate::error::Error> {
+        match tokio::time::timeout(wait, Self::connect(address, None, Duration::ZERO)).await {
+            Ok(Ok(link)) => Ok(link),
+            Ok(Err(e)) => Err(execute::error(name, e)),
+            Err(late) => Err(crate::error::Error::unavailable(name, late)),
+        }
     }
 
     pub(super) fn is_over(&self, now: Instant) -> bool {

@@ -13,6 +13,7 @@ mod bulk;
 mod bulk_load;
 mod capture;
 mod concurrency;
+mod connections;
 mod constraints;
 mod deadlines;
 mod durability;
