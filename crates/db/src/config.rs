@@ -78,6 +78,11 @@ pub struct PostgresConfig {
     pub pooler_safe: bool,
     /// The server itself, past the pooler, for what needs a session: migrations and the change stream.
     pub direct_url: Option<String>,
+    /// A streaming replica of the server, itself and not a pooler or a balancer before it: it answers reads of callers
+    /// whose writes it has. As many lanes as to the primary lead there.
+    pub replica_url: Option<String>,
+    /// How far the replica may be behind before it is not asked. Default 1 s.
+    pub replica_lag: Duration,
 }
 
 impl Default for PostgresConfig {
@@ -98,6 +103,8 @@ impl Default for PostgresConfig {
             retry_reads: true,
             pooler_safe: false,
             direct_url: None,
+            replica_url: None,
+            replica_lag: Duration::from_secs(1),
         }
     }
 }

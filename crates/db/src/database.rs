@@ -15,6 +15,7 @@ use crate::load::{Loads, SharedLoads};
 use crate::pools::Pools;
 use crate::postgres::Postgres;
 use crate::session::Session;
+use crate::sight::Sight;
 use crate::sqlite::{GroupCommits, Sqlite};
 use crate::transaction::Transaction;
 
@@ -116,7 +117,11 @@ impl Db {
 
     /// A session for `scope`.
     pub fn session(&self, scope: Scope) -> Session {
-        Session::new(scope, self.clone())
+        let mut sight = Sight::default();
+        if matches!(&self.0.engine, Engine::Postgres(engine) if engine.has_replica()) {
+            sight.wrote = Some(Arc::default());
+        }
+        Session::new(scope, self.clone(), sight)
     }
 
     /// Which engine is inside.

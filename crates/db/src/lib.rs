@@ -30,6 +30,7 @@ mod postgres;
 mod row;
 mod savepoint;
 mod session;
+mod sight;
 mod sqlite;
 mod statement;
 mod together;

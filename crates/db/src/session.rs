@@ -17,6 +17,7 @@ use crate::error::Error;
 use crate::hooks::Hooks;
 use crate::observe::Ended;
 use crate::row::FromRow;
+use crate::sight::Sight;
 use crate::statement::{Affected, Call, CallText, Params, Shape, Statement, Writes};
 use crate::transaction::Transaction;
 use crate::value::Value;
@@ -32,15 +33,17 @@ pub struct Session {
     pub(crate) db: Db,
     pub(crate) transaction: Option<Arc<Transaction>>,
     pub(crate) hooks: Option<Arc<Hooks>>,
+    pub(crate) sight: Sight,
 }
 
 impl Session {
-    pub(crate) const fn new(scope: Scope, db: Db) -> Self {
+    pub(crate) const fn new(scope: Scope, db: Db, sight: Sight) -> Self {
         Self {
             scope,
             db,
             transaction: None,
             hooks: None,
+            sight,
         }
     }
 
@@ -297,6 +300,7 @@ impl Session {
         }
         if result.is_ok() {
             self.wrote(wrote);
+            self.note_write();
             committed();
         }
         result
@@ -347,6 +351,18 @@ impl Session {
         let Some(tables) = tables else { return };
         let (db, tenant) = (self.db.clone(), self.tenant());
         self.on_commit(move || capture::tell(db.hub(), db.capture(), &tables, tenant));
+    }
+
+    /// Once it is committed, reads of this caller are not for a replica that has not come so far.
+    fn note_write(&self) {
+        if self.sight.wrote.is_some() {
+            let (db, scope, sight) = (self.db.clone(), self.scope.clone(), self.sight.clone());
+            self.on_commit(move || {
+                if let Engine::Postgres(engine) = db.engine() {
+                    engine.wrote(&scope, &sight);
+                }
+            });
+        }
     }
 
     /// Runs `work` in a transaction: committed when it answers `Ok`, undone when it answers `Err`, is dropped, or
@@ -448,6 +464,7 @@ impl Session {
         let name = call.name;
         let kinds = call.kinds;
         let wrote = self.about_to_write(std::iter::once(call.writes()));
+        let writes = call.writes;
         let operation = Operation::of(call.postgres_text());
         let began = Instant::now();
         let result = self
@@ -460,7 +477,7 @@ impl Session {
                             engine.run::<S>(call, self.tenant()).await
                         }
                         (None, Engine::Postgres(engine)) => {
-                            engine.run::<S>(call, self.tenant()).await
+                            engine.run_for::<S>(call, &self.scope, &self.sight).await
                         }
                     }
                 }),
@@ -484,6 +501,9 @@ impl Session {
         );
         if result.is_ok() {
             self.wrote(wrote);
+            if writes {
+                self.note_write();
+            }
         }
         result.map(|(out, _)| out)
     }

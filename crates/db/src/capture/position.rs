@@ -22,7 +22,7 @@ pub(crate) async fn position(session: &Session) -> Result<Position, Error> {
     match session.db().system() {
         System::Sqlite => Ok(session.db().hub().count()),
         System::Postgres => {
-            let now = session.run(&NOW, ()).await?;
+            let now = session.primary().run(&NOW, ()).await?;
             now.parse()
                 .map(|s| Position(At::Snapshot(s)))
                 .map_err(|e: BadPosition| Error::unavailable("db.position", BoxedError::from(e)))

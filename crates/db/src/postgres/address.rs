@@ -24,6 +24,8 @@ pub(super) struct Addresses {
     pub(super) checkout: Config,
     /// A session of its own, past any pooler; none where only a pooler is known.
     pub(super) direct: Option<Config>,
+    /// The replica itself.
+    pub(super) replica: Option<Config>,
     pub(super) begin: Begin,
 }
 
@@ -38,6 +40,8 @@ impl Addresses {
         let plain = parse(url, config)?;
         let direct = config.direct_url.as_deref();
         let direct = direct.map(|url| parse(url, config)).transpose()?;
+        let replica = config.replica_url.as_deref();
+        let replica = replica.map(|url| parse(url, config)).transpose()?;
         let lanes = |address: &Config| {
             let mut address = with_limits(address, &lane);
             let options = address.get_options().unwrap_or_default();
@@ -47,6 +51,7 @@ impl Addresses {
         if config.pooler_safe {
             // A pooler refuses settings of a session, and could not keep them.
             return Ok(Self {
+                replica: replica.as_ref().map(lanes),
                 direct: direct.map(|address| with_limits(&address, &own)),
                 begin: Begin::with_limits(&own),
                 checkout: plain.clone(),
@@ -54,6 +59,7 @@ impl Addresses {
             });
         }
         Ok(Self {
+            replica: replica.as_ref().map(lanes),
             direct: Some(with_limits(direct.as_ref().unwrap_or(&plain), &own)),
             begin: Begin::default(),
             checkout: with_limits(&plain, &own),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use brisk_core::TenantId;
+use brisk_core::{Scope, TenantId};
 use tokio::task::JoinHandle;
 use tokio_postgres::Config;
 
@@ -13,6 +13,7 @@ use super::lanes::Lanes;
 use super::limits::Limits;
 use super::link::Link;
 use super::pool::Pool;
+use super::replica::Replica;
 use super::sizes::Sizes;
 use super::transaction::PostgresTransaction;
 use super::types::Types;
@@ -23,13 +24,15 @@ use crate::error::Error;
 use crate::fair::{Gate, Patience};
 use crate::pace::{Pace, Recent};
 use crate::pools::Pools;
+use crate::sight::Sight;
 use crate::statement::{Call, Shape};
 
 /// Statements under way on one lane. The server works on one of them at a time; the others keep it busy.
 const LANE_PLACES: usize = 256;
 
-/// The lanes' name in metrics.
+/// The lanes' names in metrics.
 const LANES: &str = "lanes";
+const REPLICA: &str = "replica";
 
 /// The PostgreSQL engine.
 #[derive(Debug)]
@@ -49,6 +52,7 @@ pub(super) struct Parts {
     pace: Pace,
     /// Behind a pooler.
     types: Option<Arc<Types>>,
+    pub(super) replica: Option<Replica>,
     direct: Option<Config>,
     connect_wait: Duration,
     retry_reads: bool,
@@ -77,7 +81,12 @@ impl Postgres {
             addresses.begin,
         );
         let lanes = Lanes::open(LANES, addresses.lanes, config, sizes.lanes, types.clone());
+        let replica = addresses.replica.map(|address| {
+            let lanes = Lanes::open(REPLICA, address, config, sizes.lanes, None);
+            Replica::new(lanes, config.replica_lag)
+        });
         let parts = Arc::new(Parts {
+            replica,
             lanes,
             pool,
             limits: Limits::new(config, sizes),
@@ -93,6 +102,40 @@ impl Postgres {
             upkeep: tokio::spawn(upkeep::run(Arc::clone(&parts))),
             parts,
         })
+    }
+
+    /// Runs a statement for a session: on the replica where that may be, else as [`Postgres::run`] does.
+    pub(crate) async fn run_for<S: Shape>(
+        &self,
+        call: Call,
+        scope: &Scope,
+        sight: &Sight,
+    ) -> Result<(S::Out, u64), Error> {
+        let parts = &self.parts;
+        if let Some(replica) = &parts.replica
+            && !(call.writes || call.slow || sight.primary)
+        {
+            let recent = parts.pace.of(&call);
+            if !recent.is_slow() {
+                let _place = parts.enter(scope.tenant(), call.name).await?;
+                if let Some(result) = replica.read::<S>(&call, scope, sight, &recent).await {
+                    return result;
+                }
+            }
+        }
+        self.run::<S>(call, scope.tenant()).await
+    }
+
+    /// Whether there is a replica, so that somebody has to note who wrote when.
+    pub(crate) fn has_replica(&self) -> bool {
+        self.parts.replica.is_some()
+    }
+
+    /// Notes that the caller has written now.
+    pub(crate) fn wrote(&self, scope: &Scope, sight: &Sight) {
+        if let Some(replica) = &self.parts.replica {
+            replica.wrote(scope, sight);
+        }
     }
 
     pub(crate) async fn run<S: Shape>(
@@ -173,6 +216,9 @@ impl Postgres {
 
     pub(crate) fn close(&self) {
         self.upkeep.abort();
+        if let Some(replica) = &self.parts.replica {
+            replica.lanes.close();
+        }
         self.parts.lanes.close();
         self.parts.pool.close();
     }
@@ -253,17 +299,20 @@ impl Parts {
     }
 
     pub(super) fn pools(&self) -> Pools {
+        let mut pools = vec![self.lanes.state(self.gate.waiting()), self.pool.state()];
+        pools.extend(self.replica.iter().map(|replica| replica.lanes.state(0)));
         Pools {
-            pools: vec![self.lanes.state(self.gate.waiting()), self.pool.state()],
+            pools,
             server: self.limits.share(),
-            replica: None,
+            replica: self.replica.as_ref().map(Replica::reads),
         }
     }
 
     pub(super) fn publish(&self, pools: &Pools) {
         for state in &pools.pools {
-            match state.name {
-                LANES => self.lanes.meters().publish(state),
+            match (state.name, &self.replica) {
+                (LANES, _) => self.lanes.meters().publish(state),
+                (REPLICA, Some(replica)) => replica.lanes.meters().publish(state),
                 _ => self.pool.publish(state),
             }
         }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::sync::OnceCell;
-use tokio_postgres::{Client, Statement};
+use tokio_postgres::{Client, SimpleQueryMessage, Statement};
 
 use super::execute::{self, Ready};
 use super::order::Order;
@@ -57,6 +57,7 @@ impl Connection {
         let fits = match made {
             Made::Whenever => true,
             Made::After(since) => self.made_at > since,
+            Made::Before(then) => self.made_at < then,
         };
         fits && !self.client.is_closed()
     }
@@ -73,6 +74,16 @@ impl Connection {
     /// Since when nothing is under way.
     pub(super) fn idle_since(&self) -> Option<Instant> {
         self.order().idle_since()
+    }
+
+    /// The only value of a short statement of our own.
+    pub(super) async fn ask(&self, text: &str) -> Result<String, tokio_postgres::Error> {
+        let answer = self.client.simple_query(text).await?;
+        let value = answer.iter().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => row.get(0),
+            _ => None,
+        });
+        Ok(value.unwrap_or_default().to_owned())
     }
 
     /// Whether the server still answers, within `wait`.
@@ -188,6 +199,8 @@ pub(super) enum Made {
     Whenever,
     /// What was cut before that is out.
     After(Instant),
+    /// What was made later may lead to a server that was not asked then.
+    Before(Instant),
 }
 
 fn key(text: &'static str) -> (usize, usize) {

@@ -17,6 +17,7 @@ mod meters;
 mod order;
 mod pipeline;
 mod pool;
+mod replica;
 mod sizes;
 mod transaction;
 mod types;

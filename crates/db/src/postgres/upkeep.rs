@@ -17,13 +17,22 @@ const CARE_EVERY: Duration = Duration::from_secs(1);
 
 /// Runs until it is aborted.
 pub(super) async fn run(parts: Arc<Parts>) {
-    tokio::join!(lanes(&parts), care(&parts), fit(&parts));
+    tokio::join!(lanes(&parts), care(&parts), fit(&parts), follow(&parts));
 }
 
 async fn lanes(parts: &Parts) {
     loop {
-        let is_busy = parts.lanes.adapt(Instant::now());
+        let now = Instant::now();
+        let replica = parts.replica.as_ref();
+        let is_busy = parts.lanes.adapt(now) | replica.is_some_and(|r| r.lanes.adapt(now));
         sleep(if is_busy { BUSY } else { IDLE }).await;
+    }
+}
+
+/// Follows the replica, if there is one.
+async fn follow(parts: &Parts) {
+    if let Some(replica) = &parts.replica {
+        replica.follow(&parts.lanes).await;
     }
 }
 

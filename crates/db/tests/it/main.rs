@@ -29,6 +29,7 @@ mod parity;
 mod pooler;
 mod pools;
 mod relations;
+mod replica;
 mod savepoints;
 mod together;
 mod transactions;
