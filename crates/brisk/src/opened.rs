@@ -74,6 +74,17 @@ impl Opened {
                 });
             }
         };
+        match db.fits().await {
+            Err(source @ brisk_db::Error::TooManyConnections { .. }) => {
+                db.close().await;
+                return Err(Error::Database {
+                    what: "open as many connections as the settings want",
+                    source,
+                });
+            }
+            Err(error) => tracing::warn!(%error, "the limits of the server are not known yet"),
+            Ok(()) => {}
+        }
         if applied > 0 {
             tracing::info!(applied, "the database's tables are up to date");
         }

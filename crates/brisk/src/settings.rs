@@ -107,6 +107,14 @@ pub struct DatabaseSettings {
     /// What a transaction may take before it is undone.
     #[serde(with = "brisk_config::duration")]
     pub transaction_hold: Duration,
+    /// Statements, batches and transactions that may wait for their turn; past that the tenant with most is refused.
+    pub waiting: usize,
+    /// How long one waits for its turn before it is refused.
+    #[serde(with = "brisk_config::duration")]
+    pub wait: Duration,
+    /// Statements that take longer get out of the way of the others; 0 is never.
+    #[serde(with = "brisk_config::duration")]
+    pub slow_apart: Duration,
     /// How changes are noticed: `outbox`, `app` or `off`.
     pub capture: CaptureSetting,
     /// SQLite: reader threads; 0 is one for each core, at least 2.
@@ -116,10 +124,39 @@ pub struct DatabaseSettings {
     pub busy_timeout: Duration,
     /// SQLite: page cache of one connection, in KiB.
     pub cache_kib: u32,
-    /// PostgreSQL: multiplexed connections for auto-commit statements.
+    /// PostgreSQL: multiplexed connections for auto-commit statements, at most; 0 is two for each core, 4 to 16, and fewer
+    /// where the server allows fewer.
     pub lanes: usize,
-    /// PostgreSQL: connections for transactions, bulk loads and slow statements; 0 is twice the cores plus 4.
+    /// PostgreSQL: lanes that stay open when there is little to do.
+    pub lanes_min: usize,
+    /// PostgreSQL: how long there must be no queue on the lanes before one is closed.
+    #[serde(with = "brisk_config::duration")]
+    pub lanes_idle: Duration,
+    /// PostgreSQL: connections for transactions, bulk loads and slow statements; 0 is twice the cores plus 4, and fewer
+    /// where the server allows fewer.
     pub pool: usize,
+    /// PostgreSQL: nodes that share the server's connections.
+    pub nodes: usize,
+    /// PostgreSQL: a connection that is older is replaced.
+    #[serde(with = "brisk_config::duration")]
+    pub max_age: Duration,
+    /// PostgreSQL: a connection of the pool that nobody used for so long is closed; 0 is never.
+    #[serde(with = "brisk_config::duration")]
+    pub idle_close: Duration,
+    /// PostgreSQL: a connection that was silent for so long is asked whether it is there; 0 is never.
+    #[serde(with = "brisk_config::duration")]
+    pub idle_ping: Duration,
+    /// PostgreSQL: whether a read that was lost on the way is asked once more.
+    pub retry_reads: bool,
+    /// PostgreSQL: whether `url` is that of a pooler in transaction mode, such as `PgBouncer`.
+    pub pooler_safe: bool,
+    /// PostgreSQL: the server itself, past the pooler; for migrations and the change stream.
+    pub direct_url: Option<DatabaseUrl>,
+    /// PostgreSQL: a streaming replica that answers reads of callers whose writes it has.
+    pub replica_url: Option<DatabaseUrl>,
+    /// PostgreSQL: how far the replica may be behind before it is not asked.
+    #[serde(with = "brisk_config::duration")]
+    pub replica_lag: Duration,
     /// PostgreSQL: how long a caller waits for a connection.
     #[serde(with = "brisk_config::duration")]
     pub connect_wait: Duration,
@@ -131,15 +168,30 @@ pub struct DatabaseSettings {
 impl Default for DatabaseSettings {
     fn default() -> Self {
         let (sqlite, postgres) = (SqliteConfig::default(), PostgresConfig::default());
+        let all = DbConfig::new("");
         Self {
             url: DatabaseUrl("sqlite://brisk.db".to_owned()),
-            transaction_hold: DbConfig::new("").transaction_hold,
+            transaction_hold: all.transaction_hold,
+            waiting: all.waiting,
+            wait: all.wait,
+            slow_apart: postgres.slow_apart,
             capture: CaptureSetting::default(),
             readers: 0,
             busy_timeout: sqlite.busy_timeout,
             cache_kib: sqlite.cache_kib,
             lanes: postgres.lanes,
-            pool: 0,
+            lanes_min: postgres.lanes_min,
+            lanes_idle: postgres.lanes_idle,
+            pool: postgres.pool,
+            nodes: postgres.nodes,
+            max_age: postgres.max_age,
+            idle_close: postgres.idle_close,
+            idle_ping: postgres.idle_ping,
+            retry_reads: postgres.retry_reads,
+            pooler_safe: postgres.pooler_safe,
+            direct_url: None,
+            replica_url: None,
+            replica_lag: postgres.replica_lag,
             connect_wait: postgres.connect_wait,
             statement_timeout: postgres.statement_timeout,
         }
@@ -160,20 +212,63 @@ impl Section for DatabaseSettings {
                 "wal is not available: choose outbox, which sees the same writes, or app or off",
             );
         }
-        if self.lanes == 0 {
-            problems.add("lanes", "must be at least 1");
+        for (key, number) in [
+            ("waiting", self.waiting),
+            ("lanes_min", self.lanes_min),
+            ("nodes", self.nodes),
+        ] {
+            if number == 0 {
+                problems.add(key, "must be at least 1");
+            }
         }
-        if self.transaction_hold.is_zero() {
-            problems.add("transaction_hold", "must be longer than zero");
+        if self.lanes > 0 && self.lanes_min > self.lanes {
+            problems.add("lanes_min", "must not be more than database.lanes");
         }
+        for (key, span) in [
+            ("transaction_hold", self.transaction_hold),
+            ("wait", self.wait),
+            ("max_age", self.max_age),
+            ("replica_lag", self.replica_lag),
+        ] {
+            if span.is_zero() {
+                problems.add(key, "must be longer than zero");
+            }
+        }
+        self.check_servers(problems);
     }
 }
 
 impl DatabaseSettings {
+    fn check_servers(&self, problems: &mut Problems) {
+        for (key, url) in [
+            ("direct_url", &self.direct_url),
+            ("replica_url", &self.replica_url),
+        ] {
+            let Some(url) = url else { continue };
+            if !url.is_postgres() {
+                problems.add(key, "must begin with postgres://");
+            } else if self.url.is_sqlite() {
+                problems.add(key, "means nothing on SQLite");
+            }
+        }
+        if self.pooler_safe && self.url.is_sqlite() {
+            problems.add("pooler_safe", "means nothing on SQLite");
+        } else if self.pooler_safe && self.direct_url.is_none() {
+            problems.add(
+                "direct_url",
+                "is required with pooler_safe: migrations and the change stream need a session, which a pooler does not give",
+            );
+        }
+    }
+
     pub(crate) fn config(&self, slow: Duration) -> DbConfig {
         let mut config = DbConfig::new(self.url.0.clone());
         config.slow_threshold = slow;
         config.transaction_hold = self.transaction_hold;
+        config.waiting = self.waiting;
+        config.wait = self.wait;
+        config.sqlite.slow_apart = self.slow_apart;
+        config.postgres.slow_apart = self.slow_apart;
         config.capture = match self.capture {
             CaptureSetting::Outbox => Capture::Outbox,
             CaptureSetting::App => Capture::App,
@@ -186,9 +281,18 @@ impl DatabaseSettings {
         config.sqlite.busy_timeout = self.busy_timeout;
         config.sqlite.cache_kib = self.cache_kib;
         config.postgres.lanes = self.lanes;
-        if self.pool > 0 {
-            config.postgres.pool = self.pool;
-        }
+        config.postgres.lanes_min = self.lanes_min;
+        config.postgres.lanes_idle = self.lanes_idle;
+        config.postgres.pool = self.pool;
+        config.postgres.nodes = self.nodes;
+        config.postgres.max_age = self.max_age;
+        config.postgres.idle_close = self.idle_close;
+        config.postgres.idle_ping = self.idle_ping;
+        config.postgres.retry_reads = self.retry_reads;
+        config.postgres.pooler_safe = self.pooler_safe;
+        config.postgres.direct_url = self.direct_url.clone().map(|url| url.0);
+        config.postgres.replica_url = self.replica_url.clone().map(|url| url.0);
+        config.postgres.replica_lag = self.replica_lag;
         config.postgres.connect_wait = self.connect_wait;
         config.postgres.statement_timeout = self.statement_timeout;
         config
@@ -208,6 +312,54 @@ impl Section for RedisSettings {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_setting_of_the_database_arrives() {
+        let ms = Duration::from_millis;
+        let url = |name: &str| DatabaseUrl(format!("postgres://{name}/x"));
+        let settings = DatabaseSettings {
+            url: url("pooler"),
+            waiting: 1,
+            wait: ms(2),
+            slow_apart: ms(3),
+            lanes: 4,
+            lanes_min: 5,
+            lanes_idle: ms(6),
+            pool: 7,
+            nodes: 8,
+            max_age: ms(9),
+            idle_close: ms(10),
+            idle_ping: ms(11),
+            retry_reads: false,
+            pooler_safe: true,
+            direct_url: Some(url("server")),
+            replica_url: Some(url("replica")),
+            replica_lag: ms(12),
+            ..DatabaseSettings::default()
+        };
+        let config = settings.config(ms(1));
+        let postgres = &config.postgres;
+        assert_eq!((config.waiting, config.wait), (1, ms(2)));
+        assert_eq!(
+            (postgres.slow_apart, config.sqlite.slow_apart),
+            (ms(3), ms(3))
+        );
+        assert_eq!(
+            (postgres.lanes, postgres.lanes_min, postgres.lanes_idle),
+            (4, 5, ms(6))
+        );
+        assert_eq!((postgres.pool, postgres.nodes), (7, 8));
+        assert_eq!(
+            (postgres.max_age, postgres.idle_close, postgres.idle_ping),
+            (ms(9), ms(10), ms(11))
+        );
+        assert!(!postgres.retry_reads && postgres.pooler_safe);
+        assert_eq!(postgres.direct_url.as_deref(), Some("postgres://server/x"));
+        assert_eq!(
+            (postgres.replica_url.as_deref(), postgres.replica_lag),
+            (Some("postgres://replica/x"), ms(12))
+        );
+    }
 
     #[test]
     fn a_password_is_never_shown() {

@@ -1,7 +1,7 @@
 //! `Db`: one type, two engines inside; no service knows which.
 
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use brisk_core::{Scope, TenantId};
@@ -58,6 +58,16 @@ impl System {
             Self::Sqlite => "sqlite",
             Self::Postgres => "postgresql",
         }
+    }
+}
+
+/// A database that somebody else keeps open.
+#[derive(Clone, Debug)]
+pub(crate) struct WeakDb(Weak<Inner>);
+
+impl WeakDb {
+    pub(crate) fn upgrade(&self) -> Option<Db> {
+        self.0.upgrade().map(Db)
     }
 }
 
@@ -210,6 +220,10 @@ impl Db {
             Engine::Sqlite(engine) => engine.close().await,
             Engine::Postgres(engine) => engine.close(),
         }
+    }
+
+    pub(crate) fn weak(&self) -> WeakDb {
+        WeakDb(Arc::downgrade(&self.0))
     }
 
     pub(crate) fn engine(&self) -> &Engine {

@@ -27,6 +27,11 @@ impl Db {
     pub fn measure(&self, perf: Arc<PerfStats>) {
         if let Engine::Postgres(engine) = self.engine() {
             engine.write_aliases(perf.seed_aliases());
+            let db = self.weak();
+            perf.show_pools(move || {
+                let pools = db.upgrade()?.pools();
+                serde_json::to_value(pools).ok()
+            });
         }
         if self.perf().set(perf).is_err() {
             tracing::debug!("the database is measured already");

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, OnceLock, RwLock};
 use std::time::Duration;
 
 use brisk_core::Clock;
@@ -36,6 +36,16 @@ pub struct PerfStats {
     routes: Shared<Box<str>, Methods>,
     statements: Shared<(&'static str, &'static str), StatementMeter>,
     slow: Arc<SlowList>,
+    pools: OnceLock<Pools>,
+}
+
+/// Tells how the connections of the database are doing.
+struct Pools(Box<dyn Fn() -> Option<serde_json::Value> + Send + Sync>);
+
+impl std::fmt::Debug for Pools {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Pools")
+    }
 }
 
 impl PerfStats {
@@ -49,12 +59,19 @@ impl PerfStats {
             routes: RwLock::default(),
             statements: RwLock::default(),
             slow: Arc::default(),
+            pools: OnceLock::new(),
         })
     }
 
     /// Whether the seeds' metric names are written too; for observers that have no meter.
     pub const fn seed_aliases(&self) -> bool {
         self.seed_aliases
+    }
+
+    /// Shows what `tell` tells as the snapshot's `pools`. Once: a second call changes nothing.
+    pub fn show_pools(&self, tell: impl Fn() -> Option<serde_json::Value> + Send + Sync + 'static) {
+        // Set before: that one stays.
+        drop(self.pools.set(Pools(Box::new(tell))));
     }
 
     /// The meter of a declared statement on one engine (`postgresql`, `sqlite`); ask once and keep it.
@@ -152,6 +169,7 @@ impl PerfStats {
             routes,
             statements,
             slow_statements: self.slow.latest(),
+            pools: self.pools.get().and_then(|pools| (pools.0)()),
         }
     }
 }
@@ -183,4 +201,7 @@ pub struct Snapshot {
     pub statements: Vec<StatementStats>,
     /// The last 100 slow ones, the latest first.
     pub slow_statements: Vec<SlowStatement>,
+    /// The connections of the database; none where there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pools: Option<serde_json::Value>,
 }

@@ -30,6 +30,14 @@ fn every_mistake_of_the_kit_and_of_a_service_is_told_at_once() {
         ("BRISK_NOTES_LONGST", "1"),
         ("BRISK_ENVIRONMENT", "prod"),
         ("BRISK_DATABASE_CAPTURE", "wal"),
+        ("BRISK_DATABASE_WAITING", "0"),
+        ("BRISK_DATABASE_WAIT", "0s"),
+        ("BRISK_DATABASE_SLOW_APART", "0s"),
+        ("BRISK_DATABASE_LANES", "2"),
+        ("BRISK_DATABASE_LANES_MIN", "3"),
+        ("BRISK_DATABASE_NODES", "0"),
+        ("BRISK_DATABASE_POOLER_SAFE", "true"),
+        ("BRISK_DATABASE_REPLICA_URL", "mysql://u:geheim@x"),
     ];
     let settings = Settings::load(LoadOptions {
         env: Environment::from_iter(env),
@@ -46,6 +54,12 @@ fn every_mistake_of_the_kit_and_of_a_service_is_told_at_once() {
         "did you mean BRISK_NOTES_LONGEST?",
         "environment (environment BRISK_ENVIRONMENT)",
         "database.capture (environment BRISK_DATABASE_CAPTURE): wal is not available",
+        "database.waiting (environment BRISK_DATABASE_WAITING): must be at least 1",
+        "database.wait (environment BRISK_DATABASE_WAIT): must be longer than zero",
+        "database.lanes_min (environment BRISK_DATABASE_LANES_MIN): must not be more than database.lanes",
+        "database.nodes (environment BRISK_DATABASE_NODES): must be at least 1",
+        "database.direct_url (default): is required with pooler_safe",
+        "database.replica_url (environment BRISK_DATABASE_REPLICA_URL): must begin with postgres://",
         "master_key (default): is required with PostgreSQL",
     ] {
         assert!(text.contains(part), "{part} is missing in {text}");

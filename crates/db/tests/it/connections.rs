@@ -228,7 +228,10 @@ async fn the_numbers_stand_under_their_usual_names() {
     })
     .await;
     let perf = PerfStats::new(&TelemetryConfig::default(), brisk_core::Clock::system());
-    db.db.measure(perf);
+    db.db.measure(std::sync::Arc::clone(&perf));
+    let shown = perf.snapshot().pools.unwrap();
+    assert_eq!(shown["pools"][1]["name"], "checkout");
+    assert_eq!(shown["pools"][1]["max"], 1);
     let session = db.session();
     let two = join_all(
         (0..2).map(|_| session.transaction(async |s: Session| s.run(&DOZE, (0.5,)).await)),
