@@ -30,6 +30,7 @@ mod pooler;
 mod pools;
 mod relations;
 mod replica;
+mod retries;
 mod savepoints;
 mod together;
 mod transactions;

@@ -60,6 +60,30 @@ async fn a_slow_statement_leaves_its_lane_and_comes_back() {
     assert_eq!(places[11], lane);
 }
 
+/// Whether a statement leaves the lane after two slow runs, and whether it is back after fast ones.
+async fn leaves_and_comes_back(apart: Duration) -> (bool, bool) {
+    let db = one_lane(apart).await;
+    let session = db.session();
+    let lane = session.run(&WHERE, ()).await.unwrap();
+    for _ in 0..2 {
+        session.run(&DOZE, (0.2,)).await.unwrap();
+    }
+    let mut places = Vec::new();
+    for _ in 0..12 {
+        places.push(session.run(&DOZE, (0.0,)).await.unwrap());
+    }
+    (places[0] != lane, places[11] == lane)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_limit_no_statement_leaves_its_lane() {
+    assert_eq!(
+        leaves_and_comes_back(Duration::from_millis(60)).await,
+        (true, true)
+    );
+    assert_eq!(leaves_and_comes_back(Duration::ZERO).await, (false, true));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_waits_behind_a_slow_statement_is_not_slow() {
     let db = one_lane(Duration::from_millis(60)).await;
