@@ -24,6 +24,8 @@ pub(super) struct Addresses {
     pub(super) checkout: Config,
     /// A session of its own, past any pooler; none where only a pooler is known.
     pub(super) direct: Option<Config>,
+    /// The same for the change stream, whose statements are short.
+    pub(super) relay: Option<Config>,
     /// The replica itself.
     pub(super) replica: Option<Config>,
     pub(super) begin: Begin,
@@ -52,6 +54,7 @@ impl Addresses {
             // A pooler refuses settings of a session, and could not keep them.
             return Ok(Self {
                 replica: replica.as_ref().map(lanes),
+                relay: direct.as_ref().map(|address| with_limits(address, &lane)),
                 direct: direct.map(|address| with_limits(&address, &own)),
                 begin: Begin::with_limits(&own),
                 checkout: plain.clone(),
@@ -60,6 +63,7 @@ impl Addresses {
         }
         Ok(Self {
             replica: replica.as_ref().map(lanes),
+            relay: Some(with_limits(direct.as_ref().unwrap_or(&plain), &lane)),
             direct: Some(with_limits(direct.as_ref().unwrap_or(&plain), &own)),
             begin: Begin::default(),
             checkout: with_limits(&plain, &own),

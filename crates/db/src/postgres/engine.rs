@@ -9,6 +9,7 @@ use tokio_postgres::Config;
 
 use super::address::Addresses;
 use super::held::Held;
+use super::lane::Made;
 use super::lanes::Lanes;
 use super::limits::Limits;
 use super::link::Link;
@@ -19,6 +20,7 @@ use super::transaction::PostgresTransaction;
 use super::types::Types;
 use super::{execute, upkeep};
 use crate::batch::{Batch, Outcome};
+use crate::column::BoxedError;
 use crate::config::PostgresConfig;
 use crate::error::Error;
 use crate::fair::{Gate, Patience};
@@ -54,6 +56,7 @@ pub(super) struct Parts {
     types: Option<Arc<Types>>,
     pub(super) replica: Option<Replica>,
     direct: Option<Config>,
+    relay: Option<Config>,
     connect_wait: Duration,
     retry_reads: bool,
     aliases: std::sync::atomic::AtomicBool,
@@ -94,6 +97,7 @@ impl Postgres {
             pace: Pace::new(config.slow_apart),
             types,
             direct: addresses.direct,
+            relay: addresses.relay,
             connect_wait: config.connect_wait,
             retry_reads: config.retry_reads,
             aliases: false.into(),
@@ -180,23 +184,18 @@ impl Postgres {
         if self.parts.types.is_none() {
             return self.parts.pool.checkout(name, TenantId::PLATFORM).await;
         }
-        let address = self.relay_address(name)?;
+        let address = self.parts.direct.as_ref().ok_or_else(|| pooled(name))?;
         let link = Link::apart(name, address, self.parts.connect_wait).await?;
         Ok(Held::new(link, None))
     }
 
-    /// Where the change stream connects by itself, and everything that needs a session.
+    /// Where the change stream connects by itself.
     ///
     /// # Errors
     ///
     /// [`Error::Address`] when only a pooler is known.
     pub(crate) fn relay_address(&self, what: &'static str) -> Result<&Config, Error> {
-        self.parts.direct.as_ref().ok_or_else(|| {
-            Error::Address(format!(
-                "{what} needs a session of its own, which a pooler does not give: set database.direct_url to the \
-                 server itself"
-            ))
-        })
+        self.parts.relay.as_ref().ok_or_else(|| pooled(what))
     }
 
     /// Asks the server how many connections it allows, and makes ours fit where they are not fixed.
@@ -222,6 +221,12 @@ impl Postgres {
         self.parts.lanes.close();
         self.parts.pool.close();
     }
+}
+
+fn pooled(what: &str) -> Error {
+    Error::Address(format!(
+        "{what} needs a session of its own, which a pooler does not give: set database.direct_url to the server itself"
+    ))
 }
 
 impl Drop for Postgres {
@@ -260,12 +265,14 @@ impl Parts {
     ) -> Result<(S::Out, u64), Error> {
         let mut spare = true;
         loop {
-            while types.known(call.postgres_text()).is_none() {
-                match self.pool.learn(types, call, tenant).await {
-                    // Asking changes nothing.
-                    Err(Error::Unavailable { .. }) if spare && self.retry_reads => spare = false,
-                    learnt => learnt?,
+            let ask = self.pool.ask_types(call, tenant);
+            match types.learn(call.postgres_text(), ask).await {
+                // Asking changes nothing.
+                Err(Error::Unavailable { .. }) if spare && self.retry_reads => {
+                    spare = false;
+                    continue;
                 }
+                learnt => learnt?,
             }
             match self.lanes.run::<S>(call, recent).await {
                 Err(e) if spare && execute::is_mistyped(&e) => {
@@ -295,6 +302,22 @@ impl Parts {
         self.lanes.narrow(sizes.lanes);
         self.gate.narrow(sizes.lanes * LANE_PLACES);
         self.pool.narrow(sizes.pool);
+        Ok(())
+    }
+
+    /// Says it where behind a pooler nothing ends a statement that runs for too long: lanes cannot set a limit there.
+    pub(super) async fn remark_no_limit(&self) -> Result<(), BoxedError> {
+        if self.types.is_none() {
+            return Ok(());
+        }
+        let connection = self.lanes.free(Made::Whenever);
+        let connection = connection.ok_or("there is no connection")?;
+        if connection.ask("SHOW statement_timeout").await? == "0" {
+            tracing::warn!(
+                "behind the pooler no limit ends a statement that runs for too long: \
+                 ALTER ROLE ... SET statement_timeout on the server"
+            );
+        }
         Ok(())
     }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use brisk_core::TenantId;
 use tokio::time::timeout;
 use tokio_postgres::Config;
+use tokio_postgres::types::Type;
 
 use super::held::Held;
 use super::home::{Care, Home};
@@ -142,19 +143,19 @@ impl Pool {
         }
     }
 
-    /// Learns the types of a text's parameters, behind a pooler.
-    pub(super) async fn learn(
+    /// Asks for the types of a text's parameters, behind a pooler.
+    pub(super) async fn ask_types(
         &self,
-        types: &Types,
         call: &Call,
         tenant: TenantId,
-    ) -> Result<(), Error> {
+    ) -> Result<Arc<[Type]>, Error> {
         let client = self.checkout(call.name, tenant).await?;
         plain(&client, call.name, &self.begin.text("BEGIN")).await?;
-        let asked = types.ask(&client, call.postgres_text()).await;
+        let asked = client.prepare(call.postgres_text()).await;
+        let types = asked.map(|statement| statement.params().into());
         plain(&client, call.name, "ROLLBACK").await?;
         client.clean();
-        asked.map(drop).map_err(|e| execute::error(call.name, e))
+        types.map_err(|e| execute::error(call.name, e))
     }
 
     pub(super) async fn batch(

@@ -25,22 +25,33 @@ impl Types {
         self.lock().get(text).and_then(|slot| slot.get().cloned())
     }
 
-    /// Asks the server where the types are not known. Whoever calls has a transaction open: until its end the pooler
-    /// leaves the connection to us, and the name that asking takes is given back within it.
+    /// Asks the server. Whoever calls has a transaction open: until its end the pooler leaves the connection to us, and
+    /// the name that asking takes is given back within it.
     pub(super) async fn ask(&self, client: &Client, text: &str) -> Result<Arc<[Type]>, Error> {
-        let slot = {
-            let mut known = self.lock();
-            if let Some(slot) = known.get(text) {
-                Arc::clone(slot)
-            } else {
-                if known.len() >= TEXTS {
-                    known.clear();
-                }
-                Arc::clone(known.entry(text.into()).or_default())
-            }
-        };
-        let ask = async || Ok(client.prepare(text).await?.params().into());
-        slot.get_or_try_init(ask).await.cloned()
+        let types: Arc<[Type]> = client.prepare(text).await?.params().into();
+        // Somebody else may have been faster, with the same answer.
+        drop(self.slot(text).set(Arc::clone(&types)));
+        Ok(types)
+    }
+
+    /// Runs `ask` once for all who want to know at the same time.
+    pub(super) async fn learn<E>(
+        &self,
+        text: &str,
+        ask: impl Future<Output = Result<Arc<[Type]>, E>>,
+    ) -> Result<(), E> {
+        self.slot(text).get_or_try_init(|| ask).await.map(drop)
+    }
+
+    fn slot(&self, text: &str) -> Slot {
+        let mut known = self.lock();
+        if let Some(slot) = known.get(text) {
+            return Arc::clone(slot);
+        }
+        if known.len() >= TEXTS {
+            known.clear();
+        }
+        Arc::clone(known.entry(text.into()).or_default())
     }
 
     /// Drops what is known of a text, so that it is asked for anew.

@@ -48,15 +48,19 @@ async fn care(parts: &Parts) {
 async fn fit(parts: &Parts) {
     loop {
         match parts.fits().await {
-            Ok(()) => return,
+            Ok(()) => break,
             Err(error @ Error::TooManyConnections { .. }) => {
                 tracing::error!(%error, "connections will be refused under load");
-                return;
+                break;
             }
             Err(error) => {
                 tracing::debug!(%error, "the limits of the server are not known yet");
                 sleep(CARE_EVERY).await;
             }
         }
+    }
+    while let Err(error) = parts.remark_no_limit().await {
+        tracing::debug!(%error, "the limit of statements is not known yet");
+        sleep(CARE_EVERY).await;
     }
 }

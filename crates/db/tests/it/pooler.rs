@@ -10,7 +10,7 @@ use brisk_testkit::servers::{Database, Pooler, Postgres};
 use futures::future::try_join_all;
 use sea_query::{Expr, ExprTrait as _, Query};
 
-use crate::harness::{ADD_OWNER, AGE, COUNT, GROW, SCHEMA, SLOW_APART, add, session};
+use crate::harness::{ADD_OWNER, AGE, COUNT, GROW, LONG, SCHEMA, SLOW_APART, add, session};
 
 #[derive(Clone, Debug, Record)]
 #[record(table = "owners")]
@@ -138,6 +138,28 @@ async fn transactions_bring_their_limits_along() {
     for _ in 0..4 {
         assert_eq!(session.run(&LIMITS, ()).await.unwrap(), "0 0");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_callers_give_up_keeps_no_connection_of_the_server() {
+    let pooled = pooled(|c| c.postgres.slow_apart = Duration::ZERO).await;
+    let hasty = session(&pooled.db)
+        .scope()
+        .shortened(Duration::from_millis(300));
+    let given_up = try_join_all((0..4).map(|_| async {
+        let session = pooled.db.session(hasty.clone());
+        let nap = session.transaction(async |s: Session| s.run(&NAP, (600.0,)).await);
+        match nap.await {
+            Err(Error::Timeout { .. }) => Ok(()),
+            other => Err(other),
+        }
+    }));
+    given_up.await.unwrap();
+    // The pooler has two connections; both would be asleep.
+    tokio::time::timeout(LONG, everything(&session(&pooled.db)))
+        .await
+        .unwrap()
+        .unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
