@@ -14,8 +14,8 @@ use crate::fair::Place;
 /// How long a server may take to hear of a cancellation before we close the connection without it.
 const CANCEL_WAIT: Duration = Duration::from_secs(2);
 
-/// Dropped before it is [clean](Held::clean), its statement is cancelled and the connection is closed, which undoes
-/// what was not committed. Until then it keeps its place in the pool, so that a server that does not answer cannot
+/// Dropped before it is [clean](Held::clean), its statement is cancelled (not behind a pooler) and the connection is
+/// closed, which undoes what was not committed. Until then it keeps its place in the pool, so that a server that does not answer cannot
 /// gather more connections than the pool has.
 #[derive(Debug)]
 pub(crate) struct Held {
@@ -91,7 +91,10 @@ impl Drop for Held {
         }
         let gone = Gone { connection, home };
         let runtime = tokio::runtime::Handle::try_current();
-        if let (Ok(runtime), false) = (runtime, gone.connection.is_closed()) {
+        // A pooler learns of the end by the closed connection: PgBouncer before 1.19 may crash when it passes a
+        // cancellation on (its issues 801 and 822).
+        let is_told = gone.connection.is_closed() || gone.connection.is_pooled();
+        if let (Ok(runtime), false) = (runtime, is_told) {
             runtime.spawn(gone.cancel());
         }
     }

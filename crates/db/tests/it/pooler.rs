@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use brisk_core::Deadline;
 use brisk_db::{
-    Affected, Batch, Capture, Db, DbConfig, Error, FromRow, OnConflict, One, Record, Session,
-    sea_query, statements,
+    Affected, Batch, Capture, Db, DbConfig, Error, Event, FromRow, MigrationSet, OnConflict, One,
+    Record, Session, sea_query, statements,
 };
 use brisk_testkit::servers::{Database, Pooler, Postgres};
 use futures::future::try_join_all;
@@ -201,6 +202,29 @@ async fn what_needs_a_session_goes_past_the_pooler_or_is_refused() {
     config.capture = Capture::Outbox;
     config.postgres.direct_url = Some(database.url());
     let db = Db::open(config).await.unwrap();
-    db.migrate(&[SCHEMA]).await.unwrap();
-    add(&session(&db), 1).await.unwrap();
+    db.migrate(&[SCHEMA, CAPTURED]).await.unwrap();
+    let stream = db.changes();
+    let mut events = stream.subscribe();
+    let committed = async { while !matches!(events.next().await.unwrap(), Event::Committed(_)) {} };
+    let session = session(&db);
+    let written = async {
+        let began = session.position().await.unwrap();
+        let deadline = Deadline::NONE.shortened(LONG);
+        stream.reached(&began, deadline).await.unwrap();
+        add(&session, 1).await.unwrap();
+    };
+    tokio::time::timeout(LONG, async { tokio::join!(committed, written) })
+        .await
+        .unwrap();
 }
+
+const CAPTURED: MigrationSet = MigrationSet {
+    name: "pooled",
+    history: "brisk_migrations_pooled",
+    postgres: &[(
+        "V1__pooled",
+        "INSERT INTO brisk_captured (table_name, tenant_column, key_columns, columns)
+         VALUES ('owners', 'id', 'id', 'age')",
+    )],
+    sqlite: &[],
+};
