@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use brisk_core::{Scope, TenantId};
+use brisk_core::{PrincipalKind, Scope, TenantId};
 use uuid::Uuid;
 
 use crate::capture::Position;
@@ -20,6 +20,15 @@ pub(crate) struct Sight {
     pub(crate) after: Vec<Arc<Position>>,
     /// When this session or one of its clones wrote last; none without a replica.
     pub(crate) wrote: Option<Arc<Latest>>,
+}
+
+impl Sight {
+    /// Whether a replica may be asked at all. Our own work acts on what others have just written, so it reads on the primary
+    /// unless it says how far a replica must be.
+    pub(crate) fn allows_replica(&self, scope: &Scope) -> bool {
+        let is_ours = scope.principal().kind == PrincipalKind::System;
+        !self.primary && (!is_ours || !self.after.is_empty())
+    }
 }
 
 /// The latest of some moments.

@@ -117,7 +117,8 @@ impl Postgres {
     ) -> Result<(S::Out, u64), Error> {
         let parts = &self.parts;
         if let Some(replica) = &parts.replica
-            && !(call.writes || call.slow || sight.primary)
+            && !(call.writes || call.slow)
+            && sight.allows_replica(scope)
         {
             let recent = parts.pace.of(&call);
             if !recent.is_slow() {

@@ -1,8 +1,9 @@
 //! Reads on a streaming replica: served there, and never before it has what the caller must see.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use brisk_core::{Scope, TenantId};
+use brisk_core::{Deadline, Principal, PrincipalKind, Scope, TenantId};
 use brisk_db::{Batch, Capture, Db, DbConfig, One, ReplicaReads, Session, statements};
 use brisk_testkit::servers::{Database, Durability, Postgres};
 
@@ -51,7 +52,14 @@ async fn followed(on: bool, lag: Duration) -> Followed {
 
 impl Followed {
     fn session(&self, who: &str) -> Session {
-        self.db.session(Scope::system(TenantId(1), who))
+        let principal = Principal {
+            kind: PrincipalKind::Person,
+            subject: who.to_owned(),
+            ..Principal::anonymous()
+        };
+        let (deadline, ledger) = (Deadline::NONE, Arc::default());
+        let scope = Scope::new(TenantId(1), Arc::new(principal), deadline, ledger);
+        self.db.session(scope)
     }
 
     fn reads(&self) -> ReplicaReads {
@@ -129,6 +137,9 @@ async fn whoever_wrote_reads_it_and_others_read_the_replica() {
     let carried = other.after(&token.parse().unwrap());
     assert_eq!(carried.run(&COUNT, ()).await.unwrap(), 4);
     assert_eq!(other.primary().run(&COUNT, ()).await.unwrap(), 4);
+    // Our own work acts on what others wrote.
+    let worker = followed.db.session(Scope::system(TenantId(1), "worker"));
+    assert_eq!(worker.run(&COUNT, ()).await.unwrap(), 4);
     let inside = async |s: Session| s.run(&ON_REPLICA, ()).await;
     assert!(!other.transaction(inside).await.unwrap());
     assert_eq!(other.run(&COUNT, ()).await.unwrap(), 0);
