@@ -15,6 +15,9 @@ pub(super) struct Control {
     pub(super) mode: Mode,
     /// Counts the cuts; a connection ends when the number is no longer the one it began with.
     pub(super) cuts: u64,
+    /// Counts the times that all were forgotten; a connection is silent once the number is no longer the one it began
+    /// with.
+    pub(super) forgotten: u64,
 }
 
 /// Bytes read at a time; a PostgreSQL message of a page of rows fits.
@@ -36,21 +39,33 @@ pub(super) async fn carry(
     upstream: SocketAddr,
     control: watch::Receiver<Control>,
 ) -> io::Result<()> {
-    let began_with = control.borrow().cuts;
+    let began_with = *control.borrow();
     let mut server = tokio::select! {
         server = TcpStream::connect(upstream) => server?,
-        () = cut(control.clone(), began_with) => return client.set_zero_linger(),
+        () = cut(control.clone(), began_with.cuts) => return client.set_zero_linger(),
     };
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
     let carried = {
         let (from_client, to_client) = client.split();
         let (from_server, to_server) = server.split();
-        let there = pump(from_client, to_server, control.clone(), Way::ToServer);
-        let back = pump(from_server, to_client, control.clone(), Way::ToClient);
+        let there = pump(
+            from_client,
+            to_server,
+            control.clone(),
+            began_with,
+            Way::ToServer,
+        );
+        let back = pump(
+            from_server,
+            to_client,
+            control.clone(),
+            began_with,
+            Way::ToClient,
+        );
         tokio::select! {
             carried = async { tokio::try_join!(there, back) } => Some(carried),
-            () = cut(control, began_with) => None,
+            () = cut(control, began_with.cuts) => None,
         }
     };
     if let Some(Ok(_)) = carried {
@@ -71,6 +86,7 @@ async fn pump(
     mut from: ReadHalf<'_>,
     mut to: WriteHalf<'_>,
     control: watch::Receiver<Control>,
+    began_with: Control,
     way: Way,
 ) -> io::Result<()> {
     let (chunks, mut due_chunks) = mpsc::channel::<(Instant, Vec<u8>)>(CHUNKS_UNDER_WAY);
@@ -98,11 +114,15 @@ async fn pump(
             if due > Instant::now() {
                 sleep_until(due).await;
             }
-            let flows = stalls.wait_for(|now| now.mode != Mode::Stall).await.is_ok();
-            if !flows {
+            let flows = stalls
+                .wait_for(|now| now.mode != Mode::Stall && now.forgotten == began_with.forgotten);
+            if flows.await.is_err() {
                 return Ok(());
             }
             to.write_all(&bytes).await?;
+        }
+        if stalls.borrow().forgotten != began_with.forgotten {
+            return std::future::pending().await;
         }
         to.shutdown().await
     };

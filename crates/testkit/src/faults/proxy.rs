@@ -48,6 +48,7 @@ struct Counts {
 enum Command {
     Set(Mode, oneshot::Sender<()>),
     Cut(oneshot::Sender<()>),
+    Forget(oneshot::Sender<()>),
 }
 
 impl Proxy {
@@ -67,6 +68,7 @@ impl Proxy {
             control: watch::Sender::new(Control {
                 mode: Mode::Pass,
                 cuts: 0,
+                forgotten: 0,
             }),
             counts: Arc::clone(&counts),
             connections: JoinSet::new(),
@@ -130,6 +132,16 @@ impl Proxy {
     /// When the proxy has ended.
     pub async fn cut(&self) -> io::Result<()> {
         self.order(Command::Cut).await
+    }
+
+    /// Every open connection goes silent, as when a router on the way has forgotten it: nothing moves any more, no end and
+    /// no reset either, until the next cut. New ones are welcome.
+    ///
+    /// # Errors
+    ///
+    /// When the proxy has ended.
+    pub async fn forget(&self) -> io::Result<()> {
+        self.order(Command::Forget).await
     }
 
     async fn order(&self, command: impl FnOnce(oneshot::Sender<()>) -> Command) -> io::Result<()> {
@@ -197,6 +209,10 @@ impl Serving {
                     None => return Ok(()),
                     Some(Command::Cut(done)) => {
                         self.cut_all().await;
+                        acknowledge(done);
+                    }
+                    Some(Command::Forget(done)) => {
+                        self.control.send_modify(|control| control.forgotten += 1);
                         acknowledge(done);
                     }
                     Some(Command::Set(mode, done)) => {

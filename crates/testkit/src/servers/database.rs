@@ -57,10 +57,20 @@ impl Database {
     ///
     /// When the server cannot be asked.
     pub fn disconnect_all(&self) -> Result<usize> {
-        let name = &self.name;
+        self.disconnect(usize::MAX)
+    }
+
+    /// Ends some connections to this database, `most` of them and whichever the server lists first by chance.
+    ///
+    /// # Errors
+    ///
+    /// When the server cannot be asked.
+    pub fn disconnect(&self, most: usize) -> Result<usize> {
+        let (name, most) = (&self.name, i64::try_from(most).unwrap_or(i64::MAX));
         // In the list of columns, which is computed for matching rows only; a condition may be tried on every backend.
         let ended = self.admin.run(&[&format!(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{name}'"
+            "SELECT pg_terminate_backend(pid, 5000) FROM
+               (SELECT pid FROM pg_stat_activity WHERE datname = '{name}' ORDER BY random() LIMIT {most}) AS picked"
         )])?;
         Ok(ended.lines().filter(|line| *line == "t").count())
     }

@@ -18,6 +18,6 @@ pub(crate) use address::Address;
 pub use database::Database;
 pub use error::{Error, Result};
 pub use pooler::Pooler;
-pub use postgres::Postgres;
+pub use postgres::{Postgres, Stop};
 pub use redis::{Redis, RedisDatabase};
 pub use supervise::Durability;

@@ -32,6 +32,14 @@ PGPASSWORD="$BRISK_PASSWORD" "$BRISK_BASEBACKUP" -D "$BRISK_FOLDER/data" -h "$BR
   -U "$BRISK_USER" -X stream -c fast -R --no-sync >"$BRISK_FOLDER/basebackup.log" 2>&1 ||
   { cat "$BRISK_FOLDER/basebackup.log"; exit 1; }
 "#;
+/// How a server is told to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// Connections are ended, what they had open is undone, and everything is written down.
+    Fast,
+    /// As in a crash: the next start replays the log.
+    Immediate,
+}
 
 /// A PostgreSQL server for tests or measurements; a private one ends when this value is dropped.
 #[derive(Debug)]
@@ -181,6 +189,24 @@ impl Postgres {
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
         self.server.as_ref().map(Supervised::pid)
+    }
+
+    /// Ends a private server and starts it again at the same address; takes about a second and blocks its thread.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`](super::Error::Refused) for a server that we did not start; else what kept it from coming back.
+    pub fn restart(&self, stop: Stop) -> Result<()> {
+        let Some(server) = &self.server else {
+            return Err(super::Error::Refused {
+                statement: "restart".to_owned(),
+                answer: "this server belongs to somebody else".to_owned(),
+            });
+        };
+        server.restart(match stop {
+            Stop::Fast => "INT",
+            Stop::Immediate => "QUIT",
+        })
     }
 
     /// A fresh, empty database, dropped with the value.

@@ -2,7 +2,8 @@
 //!
 //! Between us and the server stands a shell whose standard input is a pipe from us. The kernel closes the pipe when
 //! this process ends, in whatever way; the shell then stops the server by its process id and removes its folder. It
-//! has a process group of its own, so that Ctrl-C reaches us and not the server.
+//! has a process group of its own, so that Ctrl-C reaches us and not the server. A server that ended is started again
+//! where a file named `again` lies in its folder.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -56,11 +57,15 @@ trap 'exit 1' TERM HUP INT
 { read -r _ <&3; kill -s TERM $$; } >/dev/null 2>&1 &
 watcher=$!
 sh -c "$BRISK_PREPARE" || { kill "$watcher"; exit 1; }
-"$@" 3<&- &
-server=$!
-echo "brisk-server-pid $server"
-wait "$server"
-server=
+while :; do
+  rm -f "$BRISK_FOLDER/again"
+  "$@" 3<&- &
+  server=$!
+  echo "brisk-server-pid $server"
+  wait "$server"
+  server=
+  [ -e "$BRISK_FOLDER/again" ] || break
+done
 kill "$watcher" 2>/dev/null
 "#;
 
@@ -88,7 +93,15 @@ pub(crate) struct Launch<'a> {
 pub(crate) struct Supervised {
     shell: Child,
     address: SocketAddr,
+    folder: PathBuf,
+    running: Mutex<Running>,
+    log: Log,
+}
+
+#[derive(Debug)]
+struct Running {
     pid: u32,
+    events: Receiver<Event>,
 }
 
 impl Launch<'_> {
@@ -147,15 +160,13 @@ impl Launch<'_> {
             return Ok(Supervised {
                 shell,
                 address,
-                pid,
+                folder,
+                running: Mutex::new(Running { pid, events }),
+                log,
             });
         }
         end(&mut shell);
-        let log = log.lock().unwrap_or_else(PoisonError::into_inner);
-        Err(Error::NotStarted {
-            program: self.program.display().to_string(),
-            log: Vec::from(log.clone()).join("\n"),
-        })
+        Err(not_started(self.program.display(), &log))
     }
 
     /// A folder that lasts where commits have to reach a disk: `/tmp` is in memory on many systems.
@@ -190,7 +201,31 @@ impl Supervised {
     }
 
     pub(crate) fn pid(&self) -> u32 {
-        self.pid
+        self.running().pid
+    }
+
+    /// Ends the server with a signal, and waits until it is ready again at the same address.
+    pub(crate) fn restart(&self, signal: &str) -> Result<()> {
+        let mut running = self.running();
+        std::fs::File::create(self.folder.join("again"))
+            .map_err(Error::io("say that the server is to start again"))?;
+        while running.events.try_recv().is_ok() {}
+        let pid = running.pid.to_string();
+        let sent = Command::new("/bin/sh")
+            .args(["-c", r#"kill -s "$1" "$2""#, "kill", signal, &pid])
+            .status()
+            .map_err(Error::io("run /bin/sh to end a server"))?;
+        let next = if sent.success() {
+            await_ready(&running.events)
+        } else {
+            None
+        };
+        running.pid = next.ok_or_else(|| not_started("the server", &self.log))?;
+        Ok(())
+    }
+
+    fn running(&self) -> std::sync::MutexGuard<'_, Running> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -207,12 +242,21 @@ fn end(shell: &mut Child) {
     drop(shell.wait());
 }
 
+#[derive(Debug)]
 enum Event {
     Pid(u32),
     Ready,
 }
 
 type Log = Arc<Mutex<VecDeque<String>>>;
+
+fn not_started(program: impl std::fmt::Display, log: &Log) -> Error {
+    let log = log.lock().unwrap_or_else(PoisonError::into_inner);
+    Error::NotStarted {
+        program: program.to_string(),
+        log: Vec::from(log.clone()).join("\n"),
+    }
+}
 
 /// Reads the output for as long as there is any, so that the server never blocks on a full pipe.
 fn follow(output: ChildStdout, ready: &'static str) -> (Receiver<Event>, Log) {
@@ -232,7 +276,7 @@ fn keep_lines(output: ChildStdout, ready: &str, sender: &Sender<Event>, log: &Lo
             None => line.contains(ready).then_some(Event::Ready),
         };
         if let Some(event) = event {
-            // The receiver is gone once the server is ready; reading goes on.
+            // The receiver is gone when nobody waits any more; reading goes on.
             drop(sender.send(event));
         }
         let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);

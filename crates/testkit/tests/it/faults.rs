@@ -105,6 +105,22 @@ async fn a_stalled_connection_stays_open_and_goes_on_where_it_stopped() {
 }
 
 #[tokio::test]
+async fn a_forgotten_connection_is_silent_until_it_is_cut_and_new_ones_work() {
+    let proxy = echo().await;
+    let mut old = TcpStream::connect(proxy.address()).await.unwrap();
+    assert_eq!(said_back(&mut old, b"one").await.unwrap(), b"one");
+    proxy.forget().await.unwrap();
+    old.write_all(b"two").await.unwrap();
+    let mut heard = [0; 3];
+    let silent = timeout(SILENCE, old.read(&mut heard)).await;
+    assert!(silent.is_err(), "{silent:?}");
+    let mut new = TcpStream::connect(proxy.address()).await.unwrap();
+    assert_eq!(said_back(&mut new, b"three").await.unwrap(), b"three");
+    proxy.cut().await.unwrap();
+    assert!(old.read(&mut heard).await.is_err());
+}
+
+#[tokio::test]
 async fn a_delay_is_paid_once_per_round_trip_and_not_per_message() {
     let proxy = echo().await;
     let mut stream = TcpStream::connect(proxy.address()).await.unwrap();

@@ -1,7 +1,7 @@
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use brisk_testkit::servers::{Error, Postgres};
+use brisk_testkit::servers::{Durability, Error, Postgres, Stop};
 
 #[test]
 fn a_table_of_one_database_does_not_exist_in_the_next() {
@@ -16,6 +16,26 @@ fn a_table_of_one_database_does_not_exist_in_the_next() {
     assert_eq!(one.psql(&["SELECT id FROM things"]).unwrap(), "7");
     let refused = other.psql(&["SELECT id FROM things"]).unwrap_err();
     assert!(refused.to_string().contains("does not exist"), "{refused}");
+}
+
+#[test]
+fn a_server_comes_back_after_a_stop_and_after_a_crash_with_what_it_had_committed() {
+    let server = Postgres::start(Durability::Scratch).unwrap();
+    let database = server.database().unwrap();
+    database.psql(&["CREATE TABLE things (id int)"]).unwrap();
+    for (round, stop) in [Stop::Immediate, Stop::Fast, Stop::Immediate]
+        .into_iter()
+        .enumerate()
+    {
+        database.psql(&["INSERT INTO things VALUES (1)"]).unwrap();
+        let before = server.pid();
+        server.restart(stop).unwrap();
+        assert_ne!(server.pid(), before);
+        let stored = database.psql(&["SELECT count(*) FROM things"]).unwrap();
+        assert_eq!(stored, (round + 1).to_string());
+    }
+    let somebody_else = Postgres::at(&server.url()).unwrap();
+    assert!(somebody_else.restart(Stop::Fast).is_err());
 }
 
 #[test]
