@@ -33,13 +33,14 @@ enum Way {
     ToClient,
 }
 
-/// Carries one connection until both sides have closed it or it is cut; a cut is a reset to both sides.
+/// Carries one connection, accepted under `began_with`, until both sides have closed it or it is cut; a cut is a reset
+/// to both sides.
 pub(super) async fn carry(
     mut client: TcpStream,
     upstream: SocketAddr,
     control: watch::Receiver<Control>,
+    began_with: Control,
 ) -> io::Result<()> {
-    let began_with = *control.borrow();
     let mut server = tokio::select! {
         server = TcpStream::connect(upstream) => server?,
         () = cut(control.clone(), began_with.cuts) => return client.set_zero_linger(),
@@ -114,8 +115,14 @@ async fn pump(
             if due > Instant::now() {
                 sleep_until(due).await;
             }
-            let flows = stalls
-                .wait_for(|now| now.mode != Mode::Stall && now.forgotten == began_with.forgotten);
+            let flows = stalls.wait_for(|now| {
+                let held = match now.mode {
+                    Mode::Stall => true,
+                    Mode::Mute => way == Way::ToClient,
+                    Mode::Pass | Mode::Delay(_) | Mode::Refuse => false,
+                };
+                !held && now.forgotten == began_with.forgotten
+            });
             if flows.await.is_err() {
                 return Ok(());
             }

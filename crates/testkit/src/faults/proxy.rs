@@ -24,6 +24,9 @@ pub enum Mode {
     Delay(Duration),
     /// Connections open, and nothing moves on them until the mode changes; then what waited goes on.
     Stall,
+    /// What is asked arrives, and no answer comes back until the mode changes. With a cut after it the server has done what
+    /// nobody heard of.
+    Mute,
     /// As if the server had ended: connections are reset, new ones refused by the system.
     Refuse,
 }
@@ -238,8 +241,11 @@ impl Serving {
 
     fn welcome(&mut self, client: TcpStream) {
         self.counts.accepted.fetch_add(1, Ordering::Relaxed);
+        // Taken here: a cut that comes before the task's first step is for this connection too.
+        let began_with = *self.control.borrow();
+        let control = self.control.subscribe();
         self.connections
-            .spawn(carry(client, self.upstream, self.control.subscribe()));
+            .spawn(carry(client, self.upstream, control, began_with));
     }
 
     async fn cut_all(&mut self) {

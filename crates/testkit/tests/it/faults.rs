@@ -121,6 +121,25 @@ async fn a_forgotten_connection_is_silent_until_it_is_cut_and_new_ones_work() {
 }
 
 #[tokio::test]
+async fn a_mute_server_hears_and_its_answers_wait() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let proxy = Proxy::start(listener.local_addr().unwrap()).unwrap();
+    let mut client = TcpStream::connect(proxy.address()).await.unwrap();
+    let (mut server, _) = listener.accept().await.unwrap();
+    proxy.set(Mode::Mute).await.unwrap();
+    client.write_all(b"ask").await.unwrap();
+    let mut heard = [0; 3];
+    server.read_exact(&mut heard).await.unwrap();
+    assert_eq!(&heard, b"ask");
+    server.write_all(b"yes").await.unwrap();
+    let silent = timeout(SILENCE, client.read_exact(&mut heard)).await;
+    assert!(silent.is_err(), "{silent:?}");
+    proxy.set(Mode::Pass).await.unwrap();
+    client.read_exact(&mut heard).await.unwrap();
+    assert_eq!(&heard, b"yes");
+}
+
+#[tokio::test]
 async fn a_delay_is_paid_once_per_round_trip_and_not_per_message() {
     let proxy = echo().await;
     let mut stream = TcpStream::connect(proxy.address()).await.unwrap();
