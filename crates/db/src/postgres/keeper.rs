@@ -18,6 +18,10 @@ use super::pool::jittered;
 const BACKOFF_START: Duration = Duration::from_millis(20);
 const BACKOFF_CAP: Duration = Duration::from_secs(1);
 
+/// A lane whose first statement has waited for so long gets another connection: what it was sent on may be half open,
+/// which the system notices only after [`SILENCE`](super::SILENCE), or never where something on the way still answers.
+const SILENT: Duration = Duration::from_secs(1);
+
 pub(super) struct Keeper {
     number: usize,
     shared: Arc<Shared>,
@@ -25,6 +29,8 @@ pub(super) struct Keeper {
     lane: watch::Sender<Option<Arc<Connection>>>,
     /// Connections that take nothing new and end once all is answered.
     leaving: Vec<Driver>,
+    /// A silent one, which may still answer what was sent on it.
+    silent: Option<Driver>,
 }
 
 /// The task that drives a connection; ends with its user at the latest.
@@ -36,11 +42,26 @@ impl Drop for Driver {
     }
 }
 
+impl Driver {
+    /// The same for no longer than `span`.
+    fn until(self, span: Duration) -> Self {
+        let mut driver = self;
+        Self(tokio::spawn(async move {
+            match tokio::time::timeout(span, &mut driver.0).await {
+                Ok(Ok(ended)) => ended,
+                Ok(Err(_)) | Err(_) => Ok(()),
+            }
+        }))
+    }
+}
+
 /// Why a connection is given up.
 enum End {
     Lost,
-    /// It did not answer.
+    /// It was idle and did not answer.
     Dead,
+    /// Nothing that was sent on it is answered.
+    Silent,
     Old,
     NotWanted,
 }
@@ -57,6 +78,7 @@ impl Keeper {
             shared,
             lane,
             leaving: Vec::new(),
+            silent: None,
         }
     }
 
@@ -72,7 +94,7 @@ impl Keeper {
                 Ok(driver) => driver,
                 Err(e) => {
                     self.shared.away.refused();
-                    tracing::debug!(error = %e, wait_ms = backoff.as_millis(), "the database does not take connections");
+                    tracing::debug!(error = e, wait_ms = backoff.as_millis(), "the database does not take connections");
                     tokio::time::sleep(backoff).await;
                     backoff = (backoff * 2).min(BACKOFF_CAP);
                     continue;
@@ -90,6 +112,17 @@ impl Keeper {
                         );
                         break;
                     }
+                    End::Silent => {
+                        self.shared.dead.fetch_add(1, Ordering::Relaxed);
+                        tracing::warn!(
+                            pool = self.shared.name,
+                            "a database connection is silent; connecting again"
+                        );
+                        self.lane.send_replace(None);
+                        // One at most: the one before has had its time.
+                        self.silent = Some(driver.until(self.shared.statement + SILENT));
+                        continue 'connect;
+                    }
                     End::NotWanted => {
                         self.shared.retired.fetch_add(1, Ordering::Relaxed);
                         self.lane.send_replace(None);
@@ -103,7 +136,7 @@ impl Keeper {
                             self.leave(std::mem::replace(&mut driver, new));
                         }
                         Err(e) => {
-                            tracing::debug!(error = %e, "an old connection could not be renewed");
+                            tracing::debug!(error = e, "an old connection could not be renewed");
                             tokio::time::sleep(BACKOFF_CAP).await;
                         }
                     },
@@ -114,9 +147,12 @@ impl Keeper {
     }
 
     /// Connects, and puts the connection on the lane.
-    async fn connect(&self) -> Result<Driver, tokio_postgres::Error> {
+    async fn connect(&self) -> Result<Driver, String> {
         let began = Instant::now();
-        let (client, connection) = self.shared.address.connect(NoTls).await?;
+        let connecting = self.shared.address.connect(NoTls);
+        let connected = tokio::time::timeout(self.shared.wait, connecting).await;
+        let connected = connected.map_err(|_elapsed| "it does not greet".to_owned())?;
+        let (client, connection) = connected.map_err(|e| e.to_string())?;
         self.shared.meters.made(began.elapsed());
         self.shared.away.accepted();
         let driver = Driver(tokio::spawn(connection));
@@ -143,7 +179,7 @@ impl Keeper {
         let mut old = std::pin::pin!(sleep_until(
             (Instant::now() + jittered(shared.max_age)).into()
         ));
-        let silent = async {
+        let dead = async {
             if shared.ping_after.is_zero() {
                 return pending().await;
             }
@@ -162,6 +198,13 @@ impl Keeper {
                 }
             }
         };
+        let silent = async {
+            let connection = lane.borrow().clone();
+            match connection {
+                Some(connection) => connection.silent(SILENT).await,
+                None => pending().await,
+            }
+        };
         let unwanted = async { drop(self.wanted.wait_for(|w| *w <= number).await) };
         tokio::select! {
             ended = &mut driver.0 => {
@@ -171,7 +214,8 @@ impl Keeper {
                 End::Lost
             }
             () = &mut old => End::Old,
-            () = silent => End::Dead,
+            () = dead => End::Dead,
+            () = silent => End::Silent,
             () = unwanted => End::NotWanted,
         }
     }

@@ -76,6 +76,18 @@ impl Connection {
         self.order().idle_since()
     }
 
+    /// Returns once the first statement under way has waited for `limit`.
+    pub(super) async fn silent(&self, limit: Duration) {
+        loop {
+            let since = self.order().waits_since();
+            let waited = since.map_or(Duration::ZERO, |since| since.elapsed());
+            if waited >= limit {
+                return;
+            }
+            tokio::time::sleep(limit.saturating_sub(waited)).await;
+        }
+    }
+
     /// The only value of a short statement of our own.
     pub(super) async fn ask(&self, text: &str) -> Result<String, tokio_postgres::Error> {
         let answer = self.client.simple_query(text).await?;

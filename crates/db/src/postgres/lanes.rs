@@ -46,6 +46,8 @@ pub(super) struct Shared {
     pub(super) wanted: watch::Sender<usize>,
     pub(super) away: Away,
     pub(super) wait: Duration,
+    /// The longest that the server works on a statement.
+    pub(super) statement: Duration,
     pub(super) max_age: Duration,
     pub(super) ping_after: Duration,
     pub(super) meters: Meters,
@@ -100,6 +102,7 @@ impl Lanes {
             wanted: watch::Sender::new(least),
             away: Away::default(),
             wait: config.connect_wait,
+            statement: config.statement_timeout,
             max_age: config.max_age,
             ping_after: config.idle_ping,
             meters: Meters::of(name),

@@ -33,6 +33,9 @@ impl Order {
 
     /// The turn of a statement that is sent now.
     pub(super) fn send(&mut self) -> usize {
+        if self.answered.is_empty() {
+            self.since = Instant::now();
+        }
         self.sent += 1;
         self.before += self.answered.len() as u64;
         self.answered.push_back(false);
@@ -42,6 +45,11 @@ impl Order {
     /// Since when the server has been at this statement; `None` while another one may still be before it.
     pub(super) fn head_since(&self, turn: usize) -> Option<Instant> {
         (turn == self.first).then_some(self.since)
+    }
+
+    /// Since when the first one has waited for its answer; `None` where nothing is under way.
+    pub(super) fn waits_since(&self) -> Option<Instant> {
+        (!self.answered.is_empty()).then_some(self.since)
     }
 
     /// How many were sent since this was asked last, and how many stood before them in all.
@@ -85,7 +93,9 @@ mod tests {
         assert!(order.head_since(b).is_none() && order.head_since(c).is_none());
         assert!(order.head_since(a).is_some());
         order.answer(a);
+        assert!(order.waits_since().is_none());
         let d = order.send();
+        assert!(order.waits_since().is_some());
         assert!(order.head_since(d).is_some());
         assert_eq!((order.first, order.answered.len()), (3, 1));
         // 0, 1 and 2 stood before the first three, nobody before the last one.

@@ -197,3 +197,40 @@ async fn an_administrator_who_ends_our_connections_costs_no_read() {
             .unwrap();
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn half_open_connections_are_replaced_within_two_seconds() {
+    let database = Postgres::shared().database().unwrap();
+    let (proxy, url) = Proxy::before(&database.url()).await.unwrap();
+    let mut config = DbConfig::new(url);
+    config.postgres.lanes = 2;
+    config.postgres.pool = 2;
+    // The pool does not help them out.
+    config.postgres.slow_apart = LONG;
+    let db = Db::open(config).await.unwrap();
+    db.migrate(&[SCHEMA]).await.unwrap();
+    let session = session(&db);
+    assert_eq!(session.run(&COUNT, ()).await.unwrap(), 0);
+    for round in 0..2 {
+        proxy.forget().await.unwrap();
+        let began = Instant::now();
+        let short = || db.session(session.scope().shortened(Duration::from_millis(300)));
+        let single = async {
+            while add(&short(), round).await.is_err() {
+                assert!(began.elapsed() < Duration::from_secs(2));
+            }
+        };
+        let whole = async {
+            let add = async || {
+                short()
+                    .transaction(async |s: Session| add(&s, 100 + round).await)
+                    .await
+            };
+            while add().await.is_err() {
+                assert!(began.elapsed() < Duration::from_secs(2));
+            }
+        };
+        tokio::join!(single, whole);
+    }
+    assert_eq!(session.run(&OWNERS, ()).await.unwrap(), [0, 1, 100, 101]);
+}
