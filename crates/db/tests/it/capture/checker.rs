@@ -18,39 +18,36 @@ use futures::future::join_all;
 use tokio::time::{sleep, timeout};
 
 use super::world::*;
+use crate::chance::is_full;
 use crate::harness::{TestDb, session};
 
 const ROWS: i64 = 64;
 
-/// The row that only the long transaction changes.
-const LATE: i64 = 1_000;
+/// The row that only the long transactions change.
+pub(super) const LATE: i64 = 1_000;
 
 const WRITERS: i64 = 12;
 
 /// Commits in all: some thousand, or with `BRISK_TEST_FULL=1` as many as the promise names.
-fn commits() -> i64 {
-    if std::env::var_os("BRISK_TEST_FULL").is_some() {
-        100_000
-    } else {
-        3_000
-    }
+pub(super) fn commits() -> u64 {
+    if is_full() { 100_000 } else { 3_000 }
 }
 
 /// Long enough for the full run.
-fn patience() -> Duration {
+pub(super) fn patience() -> Duration {
     Duration::from_secs(if commits() > 10_000 { 1_200 } else { 90 })
 }
 
 /// What was told of each row.
 #[derive(Debug, Default)]
-struct Heard {
-    numbers: BTreeMap<i64, BTreeSet<i64>>,
+pub(super) struct Heard {
+    pub(super) numbers: BTreeMap<i64, BTreeSet<i64>>,
     /// The last number in order; forgotten at a reset.
     last: BTreeMap<i64, i64>,
     /// Up to here a reset has made everything void.
-    excused: BTreeMap<i64, i64>,
-    marks: HashSet<String>,
-    resets: u32,
+    pub(super) excused: BTreeMap<i64, i64>,
+    pub(super) marks: HashSet<String>,
+    pub(super) resets: u32,
 }
 
 impl Heard {
@@ -105,7 +102,7 @@ impl Heard {
         self.excused = now.await.unwrap();
     }
 
-    fn check(&self, stored: &BTreeMap<i64, i64>) -> usize {
+    pub(super) fn check(&self, stored: &BTreeMap<i64, i64>) -> usize {
         let mut missed = Vec::new();
         for (id, n) in stored {
             let excused = self.excused.get(id).copied().unwrap_or(0);
@@ -144,7 +141,7 @@ async fn bump(session: &Session, turn: i64, undo: bool, pause: Duration) -> Resu
         .await
 }
 
-async fn seed(session: &Session) {
+pub(super) async fn seed(session: &Session) {
     for id in (0..ROWS).chain([LATE]) {
         session
             .run(&ADD, (id, TenantId(1), "new".to_owned()))
@@ -154,24 +151,24 @@ async fn seed(session: &Session) {
 }
 
 /// Writes until enough is committed; answers how many transactions were.
-async fn write(db: &Db, pause: Duration, undone: &HashSet<i64>) -> u64 {
+pub(super) async fn write(db: &Db, enough: u64, pause: Duration) -> u64 {
     let (turn, done) = (AtomicI64::new(0), AtomicU64::new(0));
     join_all((0..WRITERS).map(async |writer| {
         let session = session(db);
-        loop {
+        while done.load(Ordering::Relaxed) < enough {
             let now = turn.fetch_add(1, Ordering::Relaxed);
-            if now >= commits() {
-                return;
-            }
             // Some hold on to what they have begun while many others commit.
             let pause = if now % 10 == writer % 10 {
                 pause * 20
             } else {
                 pause
             };
-            match bump(&session, now, undone.contains(&now), pause).await {
+            match bump(&session, now, now % 17 == 3, pause).await {
                 Ok(()) => drop(done.fetch_add(1, Ordering::Relaxed)),
-                Err(Error::Cursor | Error::Unavailable { .. } | Error::Serialization { .. }) => {}
+                Err(Error::Cursor | Error::Serialization { .. }) => {}
+                Err(Error::Unavailable { .. } | Error::Timeout { .. }) => {
+                    sleep(Duration::from_millis(10)).await;
+                }
                 Err(e) => panic!("{e:?}"),
             }
         }
@@ -180,12 +177,8 @@ async fn write(db: &Db, pause: Duration, undone: &HashSet<i64>) -> u64 {
     done.into_inner()
 }
 
-fn undone() -> HashSet<i64> {
-    (0..commits()).filter(|turn| turn % 17 == 3).collect()
-}
-
 /// Listens until the position is reached, then until nothing waits any more.
-async fn listen(
+pub(super) async fn listen(
     mut events: Subscription,
     session: Session,
     done: Arc<tokio::sync::Notify>,
@@ -267,9 +260,8 @@ async fn no_change_is_missed_on_postgres() {
                 proxy.cut().await.unwrap();
             }
         };
-        let undone = undone();
         let done = tokio::select! {
-            done = write(&db, Duration::from_millis(1), &undone) => done,
+            done = write(&db, commits(), Duration::from_millis(1)) => done,
             () = cuts => unreachable!("it goes on"),
         };
         may_end.notify_one();
@@ -312,7 +304,7 @@ async fn no_change_is_missed_on_sqlite() {
     let mut events = db.db.changes().subscribe();
     trusted(&mut events).await;
     let listener = tokio::spawn(listen(events, session.clone(), Arc::clone(&done)));
-    let written = write(&db.db, Duration::ZERO, &undone()).await;
+    let written = write(&db.db, commits(), Duration::ZERO).await;
     // Single writes share commits.
     join_all((0..commits() / 4).map(|turn| session.run(&BUMP, (LATE, format!("l{turn}"))))).await;
     let position = session.position().await.unwrap();

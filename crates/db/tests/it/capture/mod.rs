@@ -1,6 +1,7 @@
 //! Change capture on both engines: what is told, when, and what happens when it cannot be.
 
 mod checker;
+mod disturbed;
 mod faults;
 mod rotation;
 mod switches;
