@@ -1,4 +1,5 @@
-//! `cargo xtask bench NAME`: one benchmark, with servers that keep what they accept.
+//! `cargo xtask bench NAME`: one benchmark, with servers that keep what they accept. The long run of `db` ends with the
+//! fault and detector suites in full length.
 
 use std::path::PathBuf;
 
@@ -7,6 +8,7 @@ use brisk_testkit::servers::Durability;
 
 use crate::cmd;
 use crate::engines::Engines;
+use crate::test;
 
 /// Options of `bench`.
 #[derive(Debug, clap::Args)]
@@ -16,7 +18,7 @@ pub(crate) struct Options {
     /// Fewer and shorter rounds, to see that it runs; its figures prove nothing.
     #[arg(long, conflicts_with = "long")]
     quick: bool,
-    /// More rounds and full-size data.
+    /// More rounds and full-size data; for `db` without `--part` also the fault and detector suites in full length.
     #[arg(long)]
     long: bool,
     /// Writes the figures to this file too.
@@ -47,5 +49,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         command.arg("--json").arg(std::path::absolute(file)?);
     }
     engines.export(&mut command);
-    cmd::run(&mut command)
+    cmd::run(&mut command)?;
+    if options.long && options.name == "db" && options.part.is_none() {
+        // The suites have servers of their own, which flush nothing.
+        drop(engines);
+        test::suites()?;
+    }
+    Ok(())
 }

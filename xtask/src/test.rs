@@ -11,6 +11,9 @@ use crate::cmd;
 use crate::engines::Engines;
 use crate::report::seconds;
 
+/// Tells a test to take its long form.
+const FULL: &str = "BRISK_TEST_FULL";
+
 /// Options of `test`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -19,6 +22,29 @@ pub(crate) struct Options {
     package: Vec<String>,
     /// Only tests whose name contains one of these.
     filter: Vec<String>,
+    /// The long forms of those that have one, one test after the other: minutes instead of seconds.
+    #[arg(long)]
+    full: bool,
+}
+
+/// Tests that have a long form: histories under faults, the change stream's checker, kills, the detectors' corpus.
+const SUITES: [&str; 6] = [
+    "history::",
+    "capture::checker::",
+    "capture::disturbed::",
+    "faults::",
+    "durability::",
+    "detect",
+];
+
+/// Runs the fault and detector suites in full length.
+pub(crate) fn suites() -> Result<()> {
+    println!("\nfault and detector suites in full length, one after the other:");
+    run(&Options {
+        package: Vec::new(),
+        filter: SUITES.map(str::to_owned).to_vec(),
+        full: true,
+    })
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
@@ -34,6 +60,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         command.args(["--package", package]);
     }
     command.arg("--").args(&options.filter);
+    if options.full {
+        // Their bounds in time are for a machine that does nothing else.
+        command.arg("--test-threads=1").env(FULL, "1");
+    }
     engines.export(&mut command);
 
     let mut child = command
