@@ -53,6 +53,8 @@ async fn no_change_is_missed_whatever_happens_to_postgres() {
                 world.apply(fault).await;
                 sleep(Duration::from_millis(rng.u64(200..1_200))).await;
             }
+            // Most of the hundred thousand are committed between the faults.
+            sleep(Duration::from_secs(if is_full() { 6 } else { 0 })).await;
         }
     };
     let late = AtomicU64::new(0);
