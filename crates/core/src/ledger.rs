@@ -119,7 +119,7 @@ impl Ledger {
         self.statements.fetch_add(new.calls, Ordering::Relaxed);
         self.rows.fetch_add(new.rows, Ordering::Relaxed);
         self.loads.fetch_add(new.loads, Ordering::Relaxed);
-        self.time(Layer::Db, new.time);
+        self.add_time(Layer::Db, new.time);
         let mut uses = self
             .by_name
             .lock()
@@ -138,7 +138,20 @@ impl Ledger {
     }
 
     /// Adds time to a layer.
+    ///
+    /// # Panics
+    ///
+    /// As [`outside_transaction`](crate::outside_transaction), for a layer whose calls leave the program. Those begin with
+    /// [`Scope::model_call`](crate::Scope::model_call) and [`Scope::http_call`](crate::Scope::http_call), which notice it
+    /// before the call and keep the time.
     pub fn time(&self, layer: Layer, time: Duration) {
+        if matches!(layer, Layer::Model | Layer::Http) {
+            crate::outside_transaction(layer.as_str());
+        }
+        self.add_time(layer, time);
+    }
+
+    fn add_time(&self, layer: Layer, time: Duration) {
         let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         self.nanos[layer as usize].fetch_add(nanos, Ordering::Relaxed);
     }
@@ -154,9 +167,21 @@ impl Ledger {
     }
 
     /// Notes a model call.
+    ///
+    /// # Panics
+    ///
+    /// As [`Ledger::time`].
     pub fn model_call(&self, time: Duration) {
-        self.model_calls.fetch_add(1, Ordering::Relaxed);
-        self.time(Layer::Model, time);
+        crate::outside_transaction("model");
+        self.called(Layer::Model, time);
+    }
+
+    /// Notes a call that was looked at when it began.
+    pub(crate) fn called(&self, layer: Layer, time: Duration) {
+        if layer == Layer::Model {
+            self.model_calls.fetch_add(1, Ordering::Relaxed);
+        }
+        self.add_time(layer, time);
     }
 
     /// The sums so far.

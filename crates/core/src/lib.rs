@@ -8,6 +8,7 @@ extern crate self as brisk_core;
 mod clock;
 mod deadline;
 mod failure;
+mod hold;
 mod ids;
 mod ledger;
 mod principal;
@@ -16,6 +17,7 @@ mod scope;
 pub use clock::{Clock, Ids};
 pub use deadline::Deadline;
 pub use failure::{Class, Failure, FieldError};
+pub use hold::{Hold, Outgoing, TRANSACTIONS_HELD, outside_transaction};
 pub use ids::TenantId;
 #[doc(hidden)]
 pub use jiff as __jiff;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{Deadline, Ledger, Principal, TenantId};
+use crate::{Deadline, Hold, Ledger, Principal, TenantId};
 
 /// The id of one request, as answered in `x-request-id` and written in every log line about it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -22,6 +22,7 @@ pub struct Scope {
     principal: Arc<Principal>,
     deadline: Deadline,
     ledger: Arc<Ledger>,
+    hold: Option<Hold>,
 }
 
 impl Scope {
@@ -37,6 +38,7 @@ impl Scope {
             principal,
             deadline,
             ledger,
+            hold: None,
         }
     }
 
@@ -71,6 +73,19 @@ impl Scope {
             deadline: self.deadline.shortened(span),
             ..self.clone()
         }
+    }
+
+    /// The same work inside an open transaction, so that a call that leaves the program is noticed.
+    #[must_use]
+    pub fn held_by(&self, hold: &Hold) -> Self {
+        Self {
+            hold: Some(hold.clone()),
+            ..self.clone()
+        }
+    }
+
+    pub(crate) const fn hold(&self) -> Option<&Hold> {
+        self.hold.as_ref()
     }
 
     /// Whose rows.
