@@ -115,6 +115,8 @@ pub struct DatabaseSettings {
     /// Statements that take longer get out of the way of the others; 0 is never.
     #[serde(with = "brisk_config::duration")]
     pub slow_apart: Duration,
+    /// How often a transaction that loses against another one is tried in all; 1 is never again.
+    pub transaction_attempts: u32,
     /// How changes are noticed: `outbox`, `app` or `off`.
     pub capture: CaptureSetting,
     /// SQLite: reader threads; 0 is one for each core, at least 2.
@@ -175,6 +177,7 @@ impl Default for DatabaseSettings {
             waiting: all.waiting,
             wait: all.wait,
             slow_apart: postgres.slow_apart,
+            transaction_attempts: all.transaction_attempts,
             capture: CaptureSetting::default(),
             readers: 0,
             busy_timeout: sqlite.busy_timeout,
@@ -220,6 +223,9 @@ impl Section for DatabaseSettings {
             if number == 0 {
                 problems.add(key, "must be at least 1");
             }
+        }
+        if self.transaction_attempts == 0 {
+            problems.add("transaction_attempts", "must be at least 1");
         }
         if self.lanes > 0 && self.lanes_min > self.lanes {
             problems.add("lanes_min", "must not be more than database.lanes");
@@ -269,6 +275,7 @@ impl DatabaseSettings {
         config.wait = self.wait;
         config.sqlite.slow_apart = self.slow_apart;
         config.postgres.slow_apart = self.slow_apart;
+        config.transaction_attempts = self.transaction_attempts;
         config.capture = match self.capture {
             CaptureSetting::Outbox => Capture::Outbox,
             CaptureSetting::App => Capture::App,

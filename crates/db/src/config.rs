@@ -144,6 +144,8 @@ pub struct DbConfig {
     pub wait: Duration,
     /// What a transaction may take before it is undone. Default 30 s.
     pub transaction_hold: Duration,
+    /// How often a transaction that loses against another one is tried in all; 1 is never again. Default 3.
+    pub transaction_attempts: u32,
     /// Keyed loads.
     pub load: LoadConfig,
     /// How changes are noticed. Default: outbox.
@@ -163,6 +165,7 @@ impl DbConfig {
             waiting: 8_192,
             wait: Duration::from_secs(5),
             transaction_hold: Duration::from_secs(30),
+            transaction_attempts: 3,
             load: LoadConfig::default(),
             capture: Capture::default(),
             sqlite: SqliteConfig::default(),

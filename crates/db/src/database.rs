@@ -28,6 +28,7 @@ struct Inner {
     engine: Engine,
     slow_threshold: Duration,
     transaction_hold: Duration,
+    transaction_attempts: u32,
     perf: OnceLock<Arc<PerfStats>>,
     loads: Loads,
     capture: Capture,
@@ -40,6 +41,14 @@ struct Inner {
 pub(crate) enum Engine {
     Sqlite(Sqlite),
     Postgres(Postgres),
+}
+
+/// Which kind of transaction begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Begin {
+    Write,
+    Serializable,
+    Read,
 }
 
 /// Which engine is inside: for logs, metrics, the console and a store's hint to one planner, never for a service's logic.
@@ -116,6 +125,7 @@ impl Db {
             engine,
             slow_threshold: config.slow_threshold,
             transaction_hold: config.transaction_hold,
+            transaction_attempts: config.transaction_attempts,
             perf: OnceLock::new(),
             loads: Loads::new(config.load),
             capture,
@@ -238,13 +248,28 @@ impl Db {
         self.0.transaction_hold
     }
 
-    pub(crate) async fn begin(&self, tenant: TenantId) -> Result<Transaction, Error> {
+    pub(crate) fn transaction_attempts(&self) -> u32 {
+        self.0.transaction_attempts
+    }
+
+    pub(crate) async fn begin(&self, kind: Begin, tenant: TenantId) -> Result<Transaction, Error> {
         match &self.0.engine {
-            Engine::Sqlite(engine) => engine.begin(tenant).await.map(Transaction::on_sqlite),
-            Engine::Postgres(engine) => engine
-                .begin("BEGIN", tenant)
-                .await
-                .map(Transaction::on_postgres),
+            Engine::Sqlite(engine) => {
+                let begun = match kind {
+                    Begin::Write | Begin::Serializable => engine.begin(tenant).await,
+                    Begin::Read => engine.begin_reading(tenant).await,
+                };
+                begun.map(|t| Transaction::on_sqlite(t, kind))
+            }
+            Engine::Postgres(engine) => {
+                let text = match kind {
+                    Begin::Write => "BEGIN",
+                    Begin::Serializable => "BEGIN ISOLATION LEVEL SERIALIZABLE",
+                    Begin::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+                };
+                let begun = engine.begin(text, tenant).await;
+                begun.map(|t| Transaction::on_postgres(t, kind))
+            }
         }
     }
 

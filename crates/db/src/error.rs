@@ -94,6 +94,12 @@ pub enum Error {
         /// Rows that it would have changed.
         affected: u64,
     },
+    /// A write where only reading was asked for; nothing was sent, or the server refused it.
+    #[error("{statement} writes, in work that may only read")]
+    ReadOnly {
+        /// The statement.
+        statement: &'static str,
+    },
     /// Exactly one row was promised and none came.
     #[error("{statement} found no row")]
     NoRow {
@@ -156,6 +162,24 @@ impl Error {
         }
     }
 
+    /// Whether an engine said that a write is not allowed where only reading is.
+    pub(crate) fn is_refused_write(&self) -> bool {
+        let (Self::Unavailable {
+            source: Some(source),
+            ..
+        }
+        | Self::Statement { source, .. }) = self
+        else {
+            return false;
+        };
+        let postgres = source.downcast_ref::<tokio_postgres::Error>();
+        let sqlite = source.downcast_ref::<rusqlite::Error>();
+        postgres.and_then(tokio_postgres::Error::code)
+            == Some(&tokio_postgres::error::SqlState::READ_ONLY_SQL_TRANSACTION)
+            || sqlite.and_then(rusqlite::Error::sqlite_error_code)
+                == Some(rusqlite::ErrorCode::ReadOnly)
+    }
+
     /// The unique rule that was broken, if that is what happened.
     pub fn unique_rule(&self) -> Option<&str> {
         match self {
@@ -190,6 +214,7 @@ impl Failure for Error {
             Self::Address(_)
             | Self::TooManyConnections { .. }
             | Self::Constraint { .. }
+            | Self::ReadOnly { .. }
             | Self::NoRow { .. }
             | Self::Decode { .. }
             | Self::Statement { .. }
@@ -211,6 +236,7 @@ impl Failure for Error {
             Self::Constraint { .. } => "db.constraint",
             Self::Serialization { .. } => "db.serialization",
             Self::Stale { .. } => "db.stale",
+            Self::ReadOnly { .. } => "db.read_only",
             Self::NoRow { .. } => "db.no_row",
             Self::Decode { .. } => "db.decode",
             Self::Statement { .. } => "db.statement",

@@ -34,6 +34,8 @@ pub struct Session {
     pub(crate) transaction: Option<Arc<Transaction>>,
     pub(crate) hooks: Option<Arc<Hooks>>,
     pub(crate) sight: Sight,
+    /// Writes are refused.
+    pub(crate) read_only: bool,
 }
 
 impl Session {
@@ -44,6 +46,7 @@ impl Session {
             transaction: None,
             hooks: None,
             sight,
+            read_only: false,
         }
     }
 
@@ -258,6 +261,7 @@ impl Session {
             return Ok(Vec::new());
         }
         let name = batch.name();
+        self.may_write(name, true)?;
         let wrote = self.about_to_write(batch.steps.iter().map(crate::batch::Step::writes));
         let steps: Vec<_> = batch
             .steps
@@ -365,103 +369,9 @@ impl Session {
         }
     }
 
-    /// Runs `work` in a transaction: committed when it answers `Ok`, undone when it answers `Err`, is dropped, or
-    /// takes longer than the database's `transaction_hold`.
-    ///
-    /// On PostgreSQL it is tried again, up to three times in all, when it lost against another transaction, so `work`
-    /// must change nothing outside the database. After a statement that failed the transaction is over on either
-    /// engine: nothing more runs in it, and nothing of it stays even when `work` answers `Ok`. Called on a session that is in a transaction already, it joins that.
-    /// On SQLite other writes wait meanwhile: keep it short, or use a [`Batch`].
-    ///
-    /// # Errors
-    ///
-    /// What `work` answers, or what stopped the commit.
-    pub async fn transaction<T, E, F, W>(&self, work: W) -> Result<T, E>
-    where
-        W: Fn(Self) -> F + Send + Sync,
-        F: Future<Output = Result<T, E>> + Send,
-        E: From<Error> + AsDbError + Send,
-        T: Send,
-    {
-        const ATTEMPTS: u32 = 3;
-        // The winner wakes up and takes what it waited for, before the loser gets there again.
-        const HEAD_START: Duration = Duration::from_millis(10);
-        if self.in_transaction() {
-            return work(self.clone()).await;
-        }
-        let mut attempt = 1;
-        loop {
-            let began = Instant::now();
-            match self.attempt(&work).await {
-                Err(e)
-                    if attempt < ATTEMPTS
-                        && matches!(e.as_db_error(), Some(Error::Serialization { .. }))
-                        && !self.scope.deadline().is_over() =>
-                {
-                    self.db.retried(began.elapsed());
-                    tokio::time::sleep(HEAD_START * attempt).await;
-                    attempt += 1;
-                }
-                result => return result,
-            }
-        }
-    }
-
-    async fn attempt<T, E, F, W>(&self, work: &W) -> Result<T, E>
-    where
-        W: Fn(Self) -> F + Send + Sync,
-        F: Future<Output = Result<T, E>> + Send,
-        E: From<Error> + Send,
-        T: Send,
-    {
-        let hold = self.db.transaction_hold();
-        let whole = async {
-            let transaction = Arc::new(
-                self.within("db.begin", boxed(self.db.begin(self.tenant())))
-                    .await?,
-            );
-            // However this ends, a clone of the session that outlives it must not keep the transaction open.
-            let _ending = Ending(&transaction);
-            let hooks = Arc::new(Hooks::default());
-            let session = Self {
-                transaction: Some(Arc::clone(&transaction)),
-                hooks: Some(Arc::clone(&hooks)),
-                ..self.clone()
-            };
-            match work(session).await {
-                Ok(value) => {
-                    self.within("db.commit", boxed(transaction.commit()))
-                        .await?;
-                    hooks.run();
-                    Ok(value)
-                }
-                Err(e) => {
-                    // Past the deadline nobody waits for the undo: giving the connection up does the same.
-                    drop(
-                        self.within(
-                            "db.rollback",
-                            boxed(async {
-                                transaction.rollback().await;
-                                Ok(())
-                            }),
-                        )
-                        .await,
-                    );
-                    Err(e)
-                }
-            }
-        };
-        match tokio::time::timeout(hold, whole).await {
-            Ok(result) => result,
-            Err(_) => Err(Error::Timeout {
-                statement: "db.transaction",
-            }
-            .into()),
-        }
-    }
-
     pub(crate) async fn send<S: Shape>(&self, call: Call) -> Result<S::Out, Error> {
         let name = call.name;
+        self.may_write(name, call.writes)?;
         let kinds = call.kinds;
         let wrote = self.about_to_write(std::iter::once(call.writes()));
         let writes = call.writes;
@@ -527,29 +437,8 @@ impl Session {
     }
 }
 
-/// Ends a transaction with the attempt that began it.
-struct Ending<'a>(&'a Transaction);
-
-impl Drop for Ending<'_> {
-    fn drop(&mut self) {
-        self.0.close();
-    }
-}
-
 /// Puts an engine's work on the heap. It is the same kilobytes in every store method, use case and handler above; one
 /// allocation for each statement is cheaper than moving them.
 pub(crate) fn boxed<'a, T>(work: impl Future<Output = T> + Send + 'a) -> BoxFuture<'a, T> {
     Box::pin(work)
-}
-
-/// An error that may hold one of ours, so that a transaction knows when to try again.
-pub trait AsDbError {
-    /// The database error inside, if it is one.
-    fn as_db_error(&self) -> Option<&Error>;
-}
-
-impl AsDbError for Error {
-    fn as_db_error(&self) -> Option<&Error> {
-        Some(self)
-    }
 }

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::batch::{Batch, Outcome};
+use crate::database::Begin;
 use crate::error::Error;
 use crate::postgres::PostgresTransaction;
 use crate::sqlite::SqliteTransaction;
@@ -14,6 +15,7 @@ use crate::statement::{Call, Shape};
 pub(crate) struct Transaction {
     place: Place,
     state: AtomicU8,
+    reads_only: bool,
 }
 
 const OPEN: u8 = 0;
@@ -28,17 +30,19 @@ enum Place {
 }
 
 impl Transaction {
-    pub(crate) fn on_sqlite(transaction: SqliteTransaction) -> Self {
-        Self {
-            place: Place::Sqlite(transaction),
-            state: AtomicU8::new(OPEN),
-        }
+    pub(crate) fn on_sqlite(transaction: SqliteTransaction, kind: Begin) -> Self {
+        Self::at(Place::Sqlite(transaction), kind)
     }
 
-    pub(crate) fn on_postgres(transaction: PostgresTransaction) -> Self {
+    pub(crate) fn on_postgres(transaction: PostgresTransaction, kind: Begin) -> Self {
+        Self::at(Place::Postgres(Box::new(transaction)), kind)
+    }
+
+    fn at(place: Place, kind: Begin) -> Self {
         Self {
-            place: Place::Postgres(Box::new(transaction)),
+            place,
             state: AtomicU8::new(OPEN),
+            reads_only: kind == Begin::Read,
         }
     }
 
@@ -136,7 +140,11 @@ impl Transaction {
             state: &self.state,
             harmless: false,
         };
-        let result = work.await;
+        let mut result = work.await;
+        // Only the engine knows what a function writes that a statement calls.
+        if self.reads_only && result.as_ref().is_err_and(Error::is_refused_write) {
+            result = Err(Error::ReadOnly { statement });
+        }
         // The engine answered well; what we made of the answer does not concern it.
         step.harmless = matches!(
             result,

@@ -101,6 +101,12 @@ impl Sqlite {
         self.writer.begin().await
     }
 
+    /// A transaction on a reader, beside which writes go on.
+    pub(crate) async fn begin_reading(&self, tenant: TenantId) -> Result<SqliteTransaction, Error> {
+        let _place = self.reading.enter(tenant, "db.begin").await?;
+        self.readers.begin().await
+    }
+
     /// Runs `work` on the writer's connection outside any transaction: migrations and maintenance.
     pub(crate) async fn exclusively<T: Send + 'static>(
         &self,

@@ -8,7 +8,9 @@ use rusqlite::Connection;
 use tokio::sync::{Semaphore, oneshot};
 
 use super::execute;
+use super::transaction::{self, SqliteTransaction};
 use super::watch::Watch;
+use crate::capture::Notes;
 use crate::config::SqliteConfig;
 use crate::error::Error;
 use crate::pace::Pace;
@@ -81,6 +83,25 @@ impl Readers {
         let result = answer.await.map_err(|_lost| closed())?;
         drop(caller);
         result
+    }
+
+    /// Begins a transaction that has a reader to itself until it ends. It takes the place of a slow read, so that one
+    /// reader is left to the others where there are two.
+    pub(super) async fn begin(&self) -> Result<SqliteTransaction, Error> {
+        let closed = || Error::Unavailable {
+            statement: "db.begin",
+            source: None,
+        };
+        let place = Arc::clone(&self.slow).acquire_owned().await;
+        let place = place.map_err(|_closed| closed())?;
+        // Nothing can be written in it, so nothing is noted.
+        let (transaction, commands) = transaction::pair(Notes::default());
+        let job: Job = Box::new(move |conn, watch| {
+            transaction::serve_reads(conn, commands, watch);
+            drop(place);
+        });
+        self.queue.send(job).await.map_err(|_lost| closed())?;
+        transaction.started().await
     }
 
     pub(super) fn close(&self) {

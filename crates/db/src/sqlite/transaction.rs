@@ -155,36 +155,58 @@ impl SqliteTransaction {
 
 /// Serves one transaction from `BEGIN` to its end.
 pub(super) fn serve(conn: &Connection, commands: Commands, watch: &Watch, drain: &mut Drain) {
+    serve_from(conn, "BEGIN IMMEDIATE", commands, watch, Some(drain));
+}
+
+/// The same on a reader's connection, where nothing can be written.
+pub(super) fn serve_reads(conn: &Connection, commands: Commands, watch: &Watch) {
+    serve_from(conn, "BEGIN", commands, watch, None);
+}
+
+fn serve_from(
+    conn: &Connection,
+    text: &str,
+    commands: Commands,
+    watch: &Watch,
+    mut drain: Option<&mut Drain>,
+) {
     let Commands { messages, started } = commands;
     if started.is_closed() {
         return;
     }
     let begun = conn
-        .execute_batch("BEGIN IMMEDIATE")
+        .execute_batch(text)
         .map_err(|e| execute::error("db.begin", e));
     let failed = begun.is_err();
-    if !failed {
+    if !failed && let Some(drain) = drain.as_deref_mut() {
         drain.begun(conn);
     }
     if started.send(begun).is_err() || failed {
-        rollback(conn);
-        drain.undone();
+        undo(conn, drain);
         return;
     }
-    // A caller that gives up must not leave the writer busy with its last statement.
+    // A caller that gives up must not leave the thread busy with its last statement.
     let caller = messages.clone();
     watch.start(None, move || caller.is_closed());
-    let commit = steps(conn, &messages);
+    let wanted = steps(conn, &messages);
     watch.stop();
-    if let Some(reply) = commit {
-        let committed = commit_and_tell(conn, drain).map_err(|e| execute::error("db.commit", e));
+    if let Some(reply) = wanted {
+        let committed = match drain.as_deref_mut() {
+            Some(drain) => commit_and_tell(conn, drain),
+            None => conn.execute_batch("COMMIT"),
+        };
         if committed.is_err() {
-            rollback(conn);
-            drain.undone();
+            undo(conn, drain);
         }
-        drop(reply.send(committed));
+        drop(reply.send(committed.map_err(|e| execute::error("db.commit", e))));
     } else {
-        rollback(conn);
+        undo(conn, drain);
+    }
+}
+
+fn undo(conn: &Connection, drain: Option<&mut Drain>) {
+    rollback(conn);
+    if let Some(drain) = drain {
         drain.undone();
     }
 }

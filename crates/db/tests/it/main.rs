@@ -22,6 +22,7 @@ mod durability;
 mod fairness;
 mod faults;
 mod history;
+mod isolation;
 mod library;
 mod loads;
 mod migrations;

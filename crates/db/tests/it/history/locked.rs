@@ -54,7 +54,8 @@ async fn no_lock_of_another_program_loses_or_doubles_anything() {
 /// What another program does that takes its time: it writes something of its own, in one transaction.
 fn lock(path: &std::path::Path, exclusive: bool, span: Duration) {
     let conn = Connection::open(path).unwrap();
-    conn.busy_timeout(Duration::from_secs(5)).unwrap();
+    // It asks now and then while our writer asks all the time, so it may have to be patient.
+    conn.busy_timeout(Duration::from_mins(1)).unwrap();
     let kind = if exclusive { "EXCLUSIVE" } else { "IMMEDIATE" };
     conn.execute_batch(&format!(
         "BEGIN {kind}; CREATE TABLE IF NOT EXISTS others (n); INSERT INTO others VALUES (1)"
