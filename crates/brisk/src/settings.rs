@@ -104,6 +104,8 @@ pub enum CaptureSetting {
 pub struct DatabaseSettings {
     /// `sqlite://path` or `postgres://user:password@host/name`.
     pub url: DatabaseUrl,
+    /// Whether places go to the tenants in turn where more is asked than the database takes at once.
+    pub fair_share: bool,
     /// What a transaction may take before it is undone.
     #[serde(with = "brisk_config::duration")]
     pub transaction_hold: Duration,
@@ -178,6 +180,7 @@ impl Default for DatabaseSettings {
             wait: all.wait,
             slow_apart: postgres.slow_apart,
             transaction_attempts: all.transaction_attempts,
+            fair_share: all.fair_share,
             capture: CaptureSetting::default(),
             readers: 0,
             busy_timeout: sqlite.busy_timeout,
@@ -270,6 +273,7 @@ impl DatabaseSettings {
     pub(crate) fn config(&self, slow: Duration) -> DbConfig {
         let mut config = DbConfig::new(self.url.0.clone());
         config.slow_threshold = slow;
+        config.fair_share = self.fair_share;
         config.transaction_hold = self.transaction_hold;
         config.waiting = self.waiting;
         config.wait = self.wait;

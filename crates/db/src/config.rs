@@ -142,6 +142,9 @@ pub struct DbConfig {
     pub waiting: usize,
     /// How long one waits for its turn before it is refused. Default 5 s.
     pub wait: Duration,
+    /// Whether places go to the tenants in turn where more is asked than the database takes at once; else to whoever came
+    /// first, and one tenant's crowd keeps all others waiting. Default true.
+    pub fair_share: bool,
     /// What a transaction may take before it is undone. Default 30 s.
     pub transaction_hold: Duration,
     /// How often a transaction that loses against another one is tried in all; 1 is never again. Default 3.
@@ -164,6 +167,7 @@ impl DbConfig {
             slow_threshold: Duration::from_millis(100),
             waiting: 8_192,
             wait: Duration::from_secs(5),
+            fair_share: true,
             transaction_hold: Duration::from_secs(30),
             transaction_attempts: 3,
             load: LoadConfig::default(),

@@ -94,6 +94,7 @@ impl Db {
         let patience = Patience {
             waiting: config.waiting,
             wait: config.wait,
+            fair: config.fair_share,
         };
         let hub = Arc::<Hub>::default();
         let capture = config.capture;

@@ -18,6 +18,8 @@ pub(crate) struct Patience {
     /// Waiting pieces of work of all tenants.
     pub(crate) waiting: usize,
     pub(crate) wait: Duration,
+    /// Whether places go to the tenants in turn; else to who came first.
+    pub(crate) fair: bool,
 }
 
 /// The entrance to a part of the database. Cheap to clone.
@@ -91,6 +93,12 @@ impl Gate {
         tenant: TenantId,
         statement: &'static str,
     ) -> Result<Place, Error> {
+        // One line for all is first come, first served.
+        let tenant = if self.0.patience.fair {
+            tenant
+        } else {
+            TenantId::PLATFORM
+        };
         let overloaded = || Error::Overloaded { statement };
         let (id, place) = {
             let mut lines = self.lines();
@@ -257,7 +265,15 @@ mod tests {
     const C: TenantId = TenantId(3);
 
     fn gate(waiting: usize, wait: Duration) -> Gate {
-        Gate::new(1, Patience { waiting, wait })
+        let fair = true;
+        Gate::new(
+            1,
+            Patience {
+                waiting,
+                wait,
+                fair,
+            },
+        )
     }
 
     /// Stands in line, and says whose turn it was once it comes.

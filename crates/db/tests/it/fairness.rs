@@ -7,7 +7,7 @@ use std::time::Duration;
 use brisk_core::{Class, Failure as _, Scope, TenantId};
 use brisk_db::{Db, Error, Session};
 
-use crate::harness::{COUNT, SLOW_APART, TestDb, add};
+use crate::harness::{COUNT, LONG, SLOW_APART, TestDb, add};
 
 /// Far more than may be under way at once.
 const MANY: u64 = 5_000;
@@ -37,36 +37,80 @@ where
     other.await.unwrap()
 }
 
-on_both! {
-    async fn a_busy_tenant_does_not_stand_before_another_one(db: TestDb) {
-        let (busy, other) = (session_of(&db.db, 1), session_of(&db.db, 2));
-        busy.run(&COUNT, ()).await.unwrap();
-        let crowd = (0..MANY).map(|_| async { busy.run(&COUNT, ()).await.unwrap() });
-        let before = before(crowd, async move { other.run(&COUNT, ()).await.unwrap() }).await;
-        assert!(before < MANY / 2, "{before} went before it");
-    }
+/// The database with the fair share, and the same without.
+async fn with_and_without(
+    open: impl AsyncFn(bool) -> TestDb,
+    before: impl AsyncFn(&TestDb) -> u64,
+) -> [u64; 2] {
+    let (with, without) = (open(true).await, open(false).await);
+    [before(&with).await, before(&without).await]
+}
 
-    async fn writes_are_shared_as_well(db: TestDb) {
-        let (busy, other) = (session_of(&db.db, 1), session_of(&db.db, 2));
-        add(&busy, 0).await.unwrap();
-        let crowd = (1..=i64::try_from(MANY).unwrap()).map(|id| {
-            let busy = &busy;
-            async move { add(busy, id).await.unwrap() }
-        });
-        let before = before(crowd, async move { add(&other, 1_000_000).await.unwrap() }).await;
-        assert!(before < MANY / 2, "{before} went before it");
-    }
+async fn reads(db: &TestDb) -> u64 {
+    let (busy, other) = (session_of(&db.db, 1), session_of(&db.db, 2));
+    busy.run(&COUNT, ()).await.unwrap();
+    let crowd = (0..MANY).map(|_| async { busy.run(&COUNT, ()).await.unwrap() });
+    let other = async move { other.run(&COUNT, ()).await.unwrap() };
+    before(crowd, other).await
+}
+
+async fn writes(db: &TestDb) -> u64 {
+    let (busy, other) = (session_of(&db.db, 1), session_of(&db.db, 2));
+    add(&busy, 0).await.unwrap();
+    let crowd = (1..=i64::try_from(MANY).unwrap()).map(|id| {
+        let busy = &busy;
+        async move { add(busy, id).await.unwrap() }
+    });
+    let other = async move { add(&other, 1_000_000).await.unwrap() };
+    before(crowd, other).await
+}
+
+/// What was measured: a place or two with the fair share, and the whole crowd without it.
+fn check([with, without]: [u64; 2], many: u64) {
+    assert!(with < many / 2, "{with} went before it");
+    assert!(without > many * 3 / 4, "only {without} went before it");
+}
+
+async fn sqlite(fair: bool) -> TestDb {
+    TestDb::sqlite_with(|c| (c.fair_share, c.wait) = (fair, LONG)).await
+}
+
+async fn postgres(fair: bool) -> TestDb {
+    TestDb::postgres_with(|c| (c.fair_share, c.wait) = (fair, LONG)).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_busy_tenant_does_not_stand_before_another_one_at_the_pool() {
-    let db = TestDb::postgres_with(|c| c.postgres.pool = 1).await;
-    let (busy, other) = (session_of(&db.db, 1), session_of(&db.db, 2));
-    busy.run(&SLOW_APART, (10,)).await.unwrap();
-    let crowd = (0..200).map(|_| async { busy.run(&SLOW_APART, (1_000,)).await.unwrap() });
-    let other = async move { other.run(&SLOW_APART, (1_000,)).await.unwrap() };
-    let before = before(crowd, other).await;
-    assert!(before < 20, "{before} went before it");
+async fn fair_share_is_what_keeps_a_busy_tenant_from_standing_before_another_one_on_sqlite() {
+    check(with_and_without(sqlite, reads).await, MANY);
+    check(with_and_without(sqlite, writes).await, MANY);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fair_share_is_what_keeps_a_busy_tenant_from_standing_before_another_one_on_postgres() {
+    check(with_and_without(postgres, reads).await, MANY);
+    check(with_and_without(postgres, writes).await, MANY);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fair_share_is_what_keeps_a_busy_tenant_from_standing_before_another_one_at_the_pool() {
+    const CROWD: u64 = 200;
+    let open = async |fair| {
+        TestDb::postgres_with(|c| {
+            (c.fair_share, c.wait) = (fair, LONG);
+            c.postgres.pool = 1;
+        })
+        .await
+    };
+    let before = async |db: &TestDb| {
+        let (busy, other) = (session_of(&db.db, 1), session_of(&db.db, 2));
+        busy.run(&SLOW_APART, (10,)).await.unwrap();
+        let crowd = (0..CROWD).map(|_| async { busy.run(&SLOW_APART, (1_000,)).await.unwrap() });
+        let other = async move { other.run(&SLOW_APART, (1_000,)).await.unwrap() };
+        before(crowd, other).await
+    };
+    let [with, without] = with_and_without(open, before).await;
+    assert!(with < CROWD / 10, "{with} went before it");
+    check([with, without], CROWD);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
