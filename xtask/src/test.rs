@@ -28,13 +28,15 @@ pub(crate) struct Options {
 }
 
 /// Tests that have a long form: histories under faults, the change stream's checker, kills, the detectors' corpus.
-const SUITES: [&str; 6] = [
+const SUITES: [&str; 8] = [
     "history::",
     "capture::checker::",
     "capture::disturbed::",
     "faults::",
     "durability::",
     "detect",
+    "corpus::",
+    "findings::",
 ];
 
 /// Runs the fault and detector suites in full length.

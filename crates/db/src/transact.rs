@@ -65,7 +65,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// What `work` answers; [`Error::ReadOnly`] for a write in it, which ends it.
+    /// What `work` answers; [`Error::ReadOnly`] for a write in it, of which nothing was sent unless a function hid it.
     #[track_caller]
     pub fn read_only<T, E, F, W>(&self, work: W) -> impl Future<Output = Result<T, E>> + Send
     where
