@@ -3,8 +3,10 @@
 //! The same numbers become the `Server-Timing` header, the metrics, the console's footer and the budgets in tests.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::trace::{Trace, TraceEvent};
 
 /// Where time was spent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -88,9 +90,85 @@ pub struct Ledger {
     nanos: [AtomicU64; Layer::COUNT],
     // A std mutex: held for a push only, never across an await.
     by_name: Mutex<Vec<StatementUse>>,
+    recording: Option<Recording>,
+}
+
+/// The statements one by one, of work that the detectors are to judge.
+#[derive(Debug)]
+struct Recording {
+    began: Instant,
+    transactions: AtomicU32,
+    trace: Mutex<Trace>,
 }
 
 impl Ledger {
+    /// A ledger that keeps a trace, too.
+    pub fn traced() -> Self {
+        Self {
+            recording: Some(Recording {
+                began: Instant::now(),
+                transactions: AtomicU32::new(0),
+                trace: Mutex::default(),
+            }),
+            ..Self::default()
+        }
+    }
+
+    /// Whether a trace is kept; what only the trace needs is not worth doing otherwise.
+    pub const fn is_traced(&self) -> bool {
+        self.recording.is_some()
+    }
+
+    /// Nanoseconds from the beginning of the trace to `at`.
+    pub fn offset(&self, at: Instant) -> u64 {
+        self.recording.as_ref().map_or(0, |r| {
+            let since = at.saturating_duration_since(r.began);
+            u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+        })
+    }
+
+    /// A number for one more attempt of a transaction, from 1.
+    pub fn next_transaction(&self) -> u32 {
+        self.recording.as_ref().map_or(0, |r| {
+            r.transactions
+                .fetch_add(1, Ordering::Relaxed)
+                .wrapping_add(1)
+        })
+    }
+
+    /// Adds a statement to the trace, where one is kept.
+    pub fn note(&self, event: TraceEvent) {
+        if let Some(recording) = &self.recording {
+            let mut trace = recording
+                .trace
+                .lock()
+                .expect("no holder of the trace's lock can panic");
+            trace.push(event);
+        }
+    }
+
+    /// The trace so far; the ledger begins a new one.
+    pub fn take_trace(&self) -> Option<Trace> {
+        let recording = self.recording.as_ref()?;
+        let mut trace = std::mem::take(
+            &mut *recording
+                .trace
+                .lock()
+                .expect("no holder of the trace's lock can panic"),
+        );
+        trace.settle();
+        Some(trace)
+    }
+
+    /// How often the statement that ran most often was sent.
+    pub fn most_repeated(&self) -> u64 {
+        let uses = self
+            .by_name
+            .lock()
+            .expect("no holder of the ledger's lock can panic");
+        uses.iter().map(|u| u.calls).max().unwrap_or(0)
+    }
+
     /// Notes one statement: its declared name, the rows that it returned or changed, and the time waited for it.
     pub fn statement(&self, name: &'static str, rows: u64, time: Duration) {
         self.add(&StatementUse {

@@ -12,7 +12,9 @@ mod hold;
 mod ids;
 mod ledger;
 mod principal;
+mod print;
 mod scope;
+mod trace;
 
 pub use clock::{Clock, Ids};
 pub use deadline::Deadline;
@@ -23,6 +25,10 @@ pub use ids::TenantId;
 pub use jiff as __jiff;
 pub use ledger::{Layer, Ledger, StatementUse, Summary};
 pub use principal::{Principal, PrincipalKind, Role};
+pub use print::{Print, PrintKind};
 pub use scope::{RequestId, Scope};
 #[doc(hidden)]
 pub use serde as __serde;
+pub use trace::{
+    AnswerShape, Excuse, FindingKind, Looked, MOST_EVENTS, Site, Trace, TraceEvent, Way,
+};

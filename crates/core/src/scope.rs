@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{Deadline, Hold, Ledger, Principal, TenantId};
+use crate::{Deadline, Excuse, FindingKind, Hold, Ledger, Principal, TenantId};
 
 /// The id of one request, as answered in `x-request-id` and written in every log line about it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -23,6 +23,8 @@ pub struct Scope {
     deadline: Deadline,
     ledger: Arc<Ledger>,
     hold: Option<Hold>,
+    transaction: u32,
+    excuse: Option<(FindingKind, &'static str)>,
 }
 
 impl Scope {
@@ -39,6 +41,8 @@ impl Scope {
             deadline,
             ledger,
             hold: None,
+            transaction: 0,
+            excuse: None,
         }
     }
 
@@ -86,6 +90,44 @@ impl Scope {
 
     pub(crate) const fn hold(&self) -> Option<&Hold> {
         self.hold.as_ref()
+    }
+
+    /// The same work at the cost of another ledger.
+    #[must_use]
+    pub fn counted_in(self, ledger: Arc<Ledger>) -> Self {
+        Self { ledger, ..self }
+    }
+
+    /// The same work where findings of this kind are meant to be; `reason` stands beside them wherever they are shown.
+    #[must_use]
+    pub fn expecting(&self, kind: FindingKind, reason: &'static str) -> Self {
+        Self {
+            excuse: Some((kind, reason)),
+            ..self.clone()
+        }
+    }
+
+    /// The same work inside one more attempt of a transaction, for its trace.
+    #[must_use]
+    pub fn in_transaction(&self) -> Self {
+        Self {
+            transaction: self.ledger.next_transaction(),
+            ..self.clone()
+        }
+    }
+
+    /// The number of the transaction in the trace; 0 outside, and where no trace is kept.
+    pub const fn transaction(&self) -> u32 {
+        self.transaction
+    }
+
+    /// What is meant to be so in this work, for its trace.
+    pub fn excuse(&self) -> Option<Excuse> {
+        let (kind, reason) = self.excuse?;
+        Some(Excuse {
+            kind,
+            reason: reason.into(),
+        })
     }
 
     /// Whose rows.

@@ -39,6 +39,7 @@ mod transaction;
 mod update;
 mod value;
 mod verify;
+mod witness;
 
 pub use batch::{Batch, Outcome};
 pub use brisk_db_macros::{FromRow, Record, migrations, statements};

@@ -38,6 +38,11 @@ impl Db {
         }
     }
 
+    /// Who measures it, once somebody does.
+    pub fn measured(&self) -> Option<&Arc<PerfStats>> {
+        self.perf().get()
+    }
+
     /// Counts a transaction that lost against another one and is tried again, as `db.retry` with the time lost.
     pub(crate) fn retried(&self, lost: Duration) {
         if let Some(perf) = self.perf().get() {

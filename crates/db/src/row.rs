@@ -5,6 +5,7 @@ use postgres_types::{FromSql, Type};
 use crate::column::{BoxedError, Column, Raw};
 use crate::error::Error;
 use crate::panics::caught;
+use crate::witness::{see_postgres, see_sqlite};
 
 /// One row of either engine, read by position.
 #[derive(Debug)]
@@ -43,6 +44,15 @@ impl<'a, T: Column> FromSql<'a> for Decoded<T> {
 impl Row<'_> {
     /// The whole row; a decoder that panics fails its statement and nothing else.
     pub(crate) fn read<R: FromRow>(&self, statement: &'static str) -> Result<R, Error> {
+        match &self.0 {
+            Inner::Postgres(row) => see_postgres(row),
+            Inner::Sqlite(row) => see_sqlite(row),
+        }
+        self.decode(statement)
+    }
+
+    /// The same for a row that is a part of one that was read.
+    pub(crate) fn decode<R: FromRow>(&self, statement: &'static str) -> Result<R, Error> {
         caught(statement, || {
             R::from_row(self).map_err(|source| Error::Decode { statement, source })
         })

@@ -1,10 +1,11 @@
 //! `Session`: a scope with a database or a transaction. There is no other way to the data.
 
 use std::future::Future;
+use std::panic::Location;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use brisk_core::{Scope, TenantId};
+use brisk_core::{AnswerShape, FindingKind, Looked, Scope, TenantId, Way};
 use brisk_telemetry::Operation;
 use futures::future::BoxFuture;
 use sea_query::{PostgresQueryBuilder, SelectStatement, SqliteQueryBuilder};
@@ -21,6 +22,7 @@ use crate::sight::Sight;
 use crate::statement::{Affected, Call, CallText, Params, Shape, Statement, Writes};
 use crate::transaction::Transaction;
 use crate::value::Value;
+use crate::witness::Witness;
 
 /// For whom, until when and at what cost (the [`Scope`]), with the place where statements run. Cheap to clone.
 ///
@@ -74,6 +76,16 @@ impl Session {
         }
     }
 
+    /// The same place for work in which findings of this kind are meant to be: `reason` says why in one sentence, and
+    /// stands beside the finding wherever that is shown. Other kinds are found as ever.
+    #[must_use]
+    pub fn expecting(&self, kind: FindingKind, reason: &'static str) -> Self {
+        Self {
+            scope: self.scope.expecting(kind, reason),
+            ..self.clone()
+        }
+    }
+
     /// Whether statements run inside a transaction.
     pub const fn in_transaction(&self) -> bool {
         self.transaction.is_some()
@@ -95,6 +107,7 @@ impl Session {
     ///
     /// [`Error::Unavailable`] and [`Error::Timeout`] from the way there, [`Error::Constraint`] for what the schema
     /// refuses, [`Error::NoRow`] where one row was promised.
+    #[track_caller]
     pub fn run<P: Params, S: Shape>(
         &self,
         statement: &'static Statement<P, S>,
@@ -128,13 +141,14 @@ impl Session {
     /// # Errors
     ///
     /// As [`Session::run`].
-    pub async fn select<R: FromRow>(
+    #[track_caller]
+    pub fn select<R: FromRow>(
         &self,
         name: &'static str,
         query: &SelectStatement,
-    ) -> Result<Vec<R>, Error> {
+    ) -> impl Future<Output = Result<Vec<R>, Error>> + Send + use<'_, R> {
         let (text, values) = self.text(query);
-        self.send_built(name, text, values).await
+        self.send_built(name, text, values, Location::caller())
     }
 
     /// As [`Session::select`], for a page of a list: `page` rows after the first `skip`, and one more where there is one,
@@ -146,28 +160,29 @@ impl Session {
     /// # Errors
     ///
     /// As [`Session::run`].
-    pub async fn select_page<R: FromRow>(
+    #[track_caller]
+    pub fn select_page<R: FromRow>(
         &self,
         name: &'static str,
         query: &SelectStatement,
         page: u64,
         skip: u64,
-    ) -> Result<Vec<R>, Error> {
+    ) -> impl Future<Output = Result<Vec<R>, Error>> + Send + use<'_, R> {
         // Few, because each shape of a text is kept prepared by each connection.
         const USUAL: [u64; 8] = [1, 10, 20, 25, 50, 100, 500, 1_000];
         let rows = page.saturating_add(1);
-        if skip == 0 && USUAL.contains(&page) {
+        let (text, values) = if skip == 0 && USUAL.contains(&page) {
             let (text, values) = self.text(query);
-            self.send_built(name, format!("{text} LIMIT {rows}"), values)
-                .await
+            (format!("{text} LIMIT {rows}"), values)
         } else {
             let mut query = query.clone();
             query.limit(rows);
             if skip > 0 {
                 query.offset(skip);
             }
-            self.select(name, &query).await
-        }
+            self.text(&query)
+        };
+        self.send_built(name, text, values, Location::caller())
     }
 
     fn text(&self, query: &SelectStatement) -> (String, sea_query::Values) {
@@ -177,12 +192,13 @@ impl Session {
         }
     }
 
-    async fn send_built<R: FromRow>(
+    fn send_built<R: FromRow>(
         &self,
         name: &'static str,
         text: String,
         values: sea_query::Values,
-    ) -> Result<Vec<R>, Error> {
+        site: &'static Location<'static>,
+    ) -> impl Future<Output = Result<Vec<R>, Error>> + Send + use<'_, R> {
         self.send::<Vec<R>>(Call {
             name,
             text: CallText::Built(text),
@@ -191,8 +207,9 @@ impl Session {
             values: values.into_iter().map(Value::from).collect(),
             kinds: Vec::new,
             deadline: self.scope.deadline(),
+            site,
+            seen: None,
         })
-        .await
     }
 
     /// Inserts many rows; answers how many went in.
@@ -268,6 +285,16 @@ impl Session {
             .iter()
             .map(|s| (s.name(), s.operation()))
             .collect();
+        let mut witness = Witness::of(
+            &self.scope,
+            name,
+            Location::caller(),
+            Way::Batch,
+            AnswerShape::Affected,
+        );
+        if let Some(witness) = &mut witness {
+            witness.writes();
+        }
         let began = Instant::now();
         let result = self
             .within(
@@ -283,6 +310,10 @@ impl Session {
                 }),
             )
             .await;
+        if let Some(witness) = witness {
+            let rows = result.iter().flatten().map(|o| o.affected).sum();
+            witness.end(&self.scope, rows, result.as_ref().err());
+        }
         // The time of the round trip is shared out evenly; only the sum is exact.
         let time = began.elapsed() / u32::try_from(steps.len()).unwrap_or(u32::MAX).max(1);
         for (i, (name, operation)) in steps.into_iter().enumerate() {
@@ -370,34 +401,49 @@ impl Session {
     }
 
     pub(crate) async fn send<S: Shape>(&self, call: Call) -> Result<S::Out, Error> {
+        self.send_as::<S>(call, Way::Run, None).await
+    }
+
+    /// The same for a statement of a keyed load, whose rows may be watched.
+    pub(crate) async fn send_as<S: Shape>(
+        &self,
+        mut call: Call,
+        way: Way,
+        watch: Option<&Arc<Looked>>,
+    ) -> Result<S::Out, Error> {
         let name = call.name;
         self.may_write(name, call.writes)?;
         let kinds = call.kinds;
         let wrote = self.about_to_write(std::iter::once(call.writes()));
         let writes = call.writes;
         let operation = Operation::of(call.postgres_text());
+        let mut witness = Witness::of(&self.scope, name, call.site, way, S::ANSWER);
+        if let Some(witness) = &mut witness {
+            witness.look_at(&mut call);
+            witness.watch(watch);
+        }
         let began = Instant::now();
-        let result = self
-            .within(
-                name,
-                boxed(async {
-                    match (&self.transaction, self.db.engine()) {
-                        (Some(transaction), _) => transaction.run::<S>(call).await,
-                        (None, Engine::Sqlite(engine)) => {
-                            engine.run::<S>(call, self.tenant()).await
-                        }
-                        (None, Engine::Postgres(engine)) => {
-                            engine.run_for::<S>(call, &self.scope, &self.sight).await
-                        }
-                    }
-                }),
-            )
-            .await;
+        let mut work = boxed(async {
+            match (&self.transaction, self.db.engine()) {
+                (Some(transaction), _) => transaction.run::<S>(call).await,
+                (None, Engine::Sqlite(engine)) => engine.run::<S>(call, self.tenant()).await,
+                (None, Engine::Postgres(engine)) => {
+                    engine.run_for::<S>(call, &self.scope, &self.sight).await
+                }
+            }
+        });
+        if let Some(witness) = &witness {
+            work = boxed(witness.seen().while_running(work));
+        }
+        let result = self.within(name, work).await;
         let (rows, failure) = match &result {
             Ok((_, rows)) => (*rows, None),
             Err(e) => (0, Some(e)),
         };
         let time = began.elapsed();
+        if let Some(witness) = witness {
+            witness.end(&self.scope, rows, failure);
+        }
         self.db.observe(
             &self.scope,
             &Ended {

@@ -2,13 +2,16 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::panic::Location;
+use std::sync::Arc;
 
-use brisk_core::Deadline;
+use brisk_core::{AnswerShape, Deadline};
 
 use crate::column::Column;
 use crate::error::Error;
 use crate::row::FromRow;
 use crate::value::{Kind, Value};
+use crate::witness::Seen;
 
 /// A statement as declared by [`statements!`](crate::statements).
 ///
@@ -172,6 +175,8 @@ pub trait Shape: Send + 'static {
     type Out: Send + 'static;
     /// Whether rows come back at all.
     const ROWS: bool;
+    /// What detectors know of the answer.
+    const ANSWER: AnswerShape;
 
     /// Builds the answer from the rows, or from the count of changed rows.
     ///
@@ -193,6 +198,7 @@ impl<T: FromRow> Shape for Option<T> {
     type Row = T;
     type Out = Self;
     const ROWS: bool = true;
+    const ANSWER: AnswerShape = AnswerShape::Maybe;
 
     fn build(_: &'static str, rows: Vec<T>, _: u64) -> Result<Self, Error> {
         Ok(rows.into_iter().next())
@@ -203,6 +209,7 @@ impl<T: FromRow> Shape for Vec<T> {
     type Row = T;
     type Out = Self;
     const ROWS: bool = true;
+    const ANSWER: AnswerShape = AnswerShape::List;
 
     fn build(_: &'static str, rows: Self, _: u64) -> Result<Self, Error> {
         Ok(rows)
@@ -213,6 +220,7 @@ impl<T: FromRow> Shape for One<T> {
     type Row = T;
     type Out = T;
     const ROWS: bool = true;
+    const ANSWER: AnswerShape = AnswerShape::One;
 
     fn build(name: &'static str, rows: Vec<T>, _: u64) -> Result<T, Error> {
         rows.into_iter()
@@ -225,6 +233,7 @@ impl Shape for Affected {
     type Row = ();
     type Out = u64;
     const ROWS: bool = false;
+    const ANSWER: AnswerShape = AnswerShape::Affected;
 
     fn build(_: &'static str, _: Vec<()>, affected: u64) -> Result<u64, Error> {
         Ok(affected)
@@ -243,6 +252,10 @@ pub(crate) struct Call {
     pub(crate) kinds: fn() -> Vec<Kind>,
     /// Until when the caller waits; bounds what an engine may spend on it.
     pub(crate) deadline: Deadline,
+    /// The place in the code that asks.
+    pub(crate) site: &'static Location<'static>,
+    /// Where rows leave their prints, in a traced request.
+    pub(crate) seen: Option<Arc<Seen>>,
 }
 
 /// The text to send.
@@ -276,6 +289,7 @@ impl Call {
         }
     }
 
+    #[track_caller]
     pub(crate) fn declared<P: Params>(text: &Text, params: P, deadline: Deadline) -> Self {
         Self {
             name: text.name,
@@ -288,6 +302,8 @@ impl Call {
             writes: text.writes,
             slow: text.slow,
             deadline,
+            site: Location::caller(),
+            seen: None,
         }
     }
 

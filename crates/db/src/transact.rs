@@ -135,7 +135,7 @@ impl Session {
             let ending = Ending(&transaction, Hold::begin(at));
             let hooks = Arc::new(Hooks::default());
             let session = Self {
-                scope: self.scope.held_by(&ending.1),
+                scope: self.scope.held_by(&ending.1).in_transaction(),
                 transaction: Some(Arc::clone(&transaction)),
                 hooks: Some(Arc::clone(&hooks)),
                 read_only: kind == Begin::Read,

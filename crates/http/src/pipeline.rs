@@ -12,7 +12,7 @@ use std::time::Instant;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, MatchedPath, Request};
 use axum::response::Response;
-use brisk_core::{Class, Deadline, Ids, Ledger, Principal, TenantId};
+use brisk_core::{Class, Deadline, Ids, Principal, TenantId};
 use brisk_telemetry::{PerfStats, names};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -189,9 +189,10 @@ impl Core {
         let plan = self.plan(route);
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
         let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |info| info.0.ip());
+        let meter = self.perf.route(parts.method.as_str(), route);
         let mut flight = Flight {
             request_id: headers::request_id(&parts.headers, &self.ids),
-            ledger: Arc::new(Ledger::default()),
+            ledger: Arc::new(meter.sampler().ledger()),
             deadline: Deadline::after(plan.deadline),
             principal: Arc::clone(&self.public),
             client: address::client(peer, &parts.headers, &self.trusted),
@@ -202,7 +203,7 @@ impl Core {
             accept_encoding: parts.headers.get(ACCEPT_ENCODING).cloned(),
             method: parts.method.clone(),
             verdict: None,
-            meter: InFlight::start(self.perf.route(parts.method.as_str(), route)),
+            meter: InFlight::start(meter),
             is_matched: matched.is_some(),
             seed_aliases: self.perf.seed_aliases(),
             plan,
@@ -342,6 +343,13 @@ impl Core {
             headers::time(headers, &cost, elapsed);
         }
         let meter = flight.meter.finish(status.as_u16(), elapsed, &cost);
+        match flight.ledger.take_trace() {
+            Some(trace) => {
+                let work = || format!("{} {}", meter.method(), meter.route());
+                self.perf.judge(work, &trace, status.as_u16() < 400);
+            }
+            None => meter.sampler().suspect(&flight.ledger, &cost),
+        }
         macro_rules! line {
             ($level:ident) => {
                 tracing::$level!(

@@ -99,6 +99,7 @@ impl Jobs {
             let signal = self.queue.signals().of(worker.kind());
             let bench = Bench {
                 worker,
+                sampler: shop.db.measured().map(|perf| perf.sampler()),
                 shop: shop.clone(),
                 signal,
             };

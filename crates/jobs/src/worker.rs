@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use brisk_core::{Clock, Ids, Scope, TenantId};
 use brisk_db::{Batch, Db, Session};
+use brisk_telemetry::Sampler;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
@@ -175,6 +176,8 @@ pub(crate) struct Bench {
     pub(crate) worker: Worker,
     pub(crate) shop: Shop,
     pub(crate) signal: Arc<Signal>,
+    /// Chooses the batches whose statements are judged, where the database is measured.
+    pub(crate) sampler: Option<Sampler>,
 }
 
 impl Bench {
@@ -284,8 +287,10 @@ impl Bench {
         let (jobs, worn): (Vec<_>, Vec<_>) =
             jobs.into_iter().partition(|j| j.attempt <= j.max_attempts);
         let held: Vec<Held> = jobs.iter().chain(&worn).map(Held::from).collect();
+        let ledger = self.sampler.as_ref().map(Sampler::ledger);
+        let scope = Scope::platform(kind).counted_in(Arc::new(ledger.unwrap_or_default()));
         let ctx = JobContext {
-            session: self.session(),
+            session: self.shop.db.session(scope),
             kind,
             owner,
             turn,
@@ -313,6 +318,7 @@ impl Bench {
             }
         };
         metrics::duration(kind, began.elapsed());
+        self.judge(&ctx, result.as_deref().unwrap_or_default());
         let mut outcomes = result.unwrap_or_else(|panic| {
             let text = panic_text(panic.as_ref());
             tracing::error!(kind, panic = text, "a job handler panicked");
@@ -344,6 +350,20 @@ impl Bench {
             }
         }
         self.settle(&settled, owner, turn).await;
+    }
+
+    /// Has the detectors look at what the handler asked.
+    fn judge(&self, ctx: &JobContext, outcomes: &[JobOutcome]) {
+        let ledger = ctx.session.scope().ledger();
+        match (ledger.take_trace(), self.shop.db.measured(), &self.sampler) {
+            (Some(trace), Some(perf), _) => {
+                let is_done = |outcome: &JobOutcome| matches!(outcome, JobOutcome::Done);
+                let succeeded = !outcomes.is_empty() && outcomes.iter().all(is_done);
+                perf.judge(|| format!("job {}", ctx.kind), &trace, succeeded);
+            }
+            (None, _, Some(sampler)) => sampler.suspect(ledger, &ledger.summary()),
+            _ => {}
+        }
     }
 
     /// Renews the leases three times in a lease, for as long as it is polled.

@@ -30,6 +30,11 @@ pub struct TelemetryConfig {
     /// From this time on a statement is slow: kept in the list of slow ones and logged by the database crate.
     #[serde(with = "brisk_config::duration")]
     pub slow_statement: Duration,
+    /// One request or job in so many, of each route and kind, is looked at by the detectors of wasteful reads, the first
+    /// one always; 0 is none.
+    pub trace_one_in: u32,
+    /// One statement for so many keys, one after the other, is N+1; at least 2.
+    pub n_plus_one: u32,
 }
 
 impl Default for TelemetryConfig {
@@ -39,6 +44,8 @@ impl Default for TelemetryConfig {
             log_format: LogFormat::default(),
             seed_aliases: true,
             slow_statement: Duration::from_millis(100),
+            trace_one_in: 16,
+            n_plus_one: 5,
         }
     }
 }
@@ -65,6 +72,9 @@ impl Section for TelemetryConfig {
                 "log_level",
                 format!("{error}; write a level such as `info` or a filter such as `info,brisk_db=debug`"),
             );
+        }
+        if self.n_plus_one < 2 {
+            problems.add("n_plus_one", "must be at least 2");
         }
     }
 }

@@ -54,6 +54,8 @@ pub const DB_CLIENT_OPERATION_DURATION: &str = "db.client.operation.duration";
 pub const DB_CLIENT_ROWS: &str = "brisk_db_rows_total";
 /// Statements above the threshold.
 pub const DB_SLOW_STATEMENTS: &str = "brisk_db_slow_statements_total";
+/// Wasteful ways in which the database was asked, by kind.
+pub const DB_FINDINGS: &str = "brisk_db_findings_total";
 /// Statements that one request sent.
 pub const HTTP_STATEMENTS_PER_REQUEST: &str = "brisk_http_statements_per_request";
 /// Requests turned away by a limit.
@@ -187,6 +189,12 @@ pub const METRICS: &[Metric] = &[
         kind: Kind::Histogram(STATEMENT_SECONDS),
         unit: Unit::Seconds,
         help: "How long a database connection was away from its pool.",
+    },
+    Metric {
+        name: DB_FINDINGS,
+        kind: Kind::Counter,
+        unit: Unit::Count,
+        help: "Wasteful ways in which traced requests and jobs asked the database.",
     },
     Metric {
         name: HTTP_STATEMENTS_PER_REQUEST,

@@ -5,12 +5,15 @@ use std::hash::Hash;
 use std::sync::{Arc, OnceLock, RwLock};
 use std::time::Duration;
 
-use brisk_core::Clock;
+use brisk_core::{Clock, Trace};
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::TelemetryConfig;
+use crate::findings::{Finding, Rules, findings};
+use crate::found::{FoundList, FoundStats};
 use crate::route::{RouteMeter, RouteStats};
+use crate::sampler::Sampler;
 use crate::slow::{SlowList, SlowStatement};
 use crate::statement::{Operation, StatementMeter, StatementStats};
 
@@ -23,10 +26,11 @@ const OTHER: &str = "other";
 
 /// The meters of one route, one for each method.
 type Methods = RwLock<Vec<(&'static str, Arc<RouteMeter>)>>;
+/// Hears of each trace before it is judged, with whose it is and whether that succeeded.
+type Tap = Box<dyn Fn(&str, &Trace, bool) + Send + Sync>;
 type Shared<K, V> = RwLock<HashMap<K, Arc<V>>>;
 
 /// Statistics by route and by statement since the start, and the last 100 slow statements.
-#[derive(Debug)]
 pub struct PerfStats {
     clock: Clock,
     since: Timestamp,
@@ -37,14 +41,20 @@ pub struct PerfStats {
     statements: Shared<(&'static str, &'static str), StatementMeter>,
     slow: Arc<SlowList>,
     pools: OnceLock<Pools>,
+    trace_one_in: u32,
+    rules: Rules,
+    found: FoundList,
+    tap: OnceLock<Tap>,
 }
 
 /// Tells how the connections of the database are doing.
 struct Pools(Box<dyn Fn() -> Option<serde_json::Value> + Send + Sync>);
 
-impl std::fmt::Debug for Pools {
+impl std::fmt::Debug for PerfStats {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Pools")
+        f.debug_struct("PerfStats")
+            .field("since", &self.since)
+            .finish_non_exhaustive()
     }
 }
 
@@ -60,7 +70,51 @@ impl PerfStats {
             statements: RwLock::default(),
             slow: Arc::default(),
             pools: OnceLock::new(),
+            trace_one_in: config.trace_one_in,
+            rules: Rules {
+                repeats: config.n_plus_one,
+            },
+            found: FoundList::default(),
+            tap: OnceLock::new(),
         })
+    }
+
+    /// Chooses which pieces of one kind of work keep a trace; make one for each kind.
+    pub const fn sampler(&self) -> Sampler {
+        Sampler::new(self.trace_one_in, self.rules.repeats)
+    }
+
+    /// Judges the trace of a request or job that ended, and keeps what is wrong with it.
+    pub fn judge(&self, work: impl FnOnce() -> String, trace: &Trace, succeeded: bool) {
+        let found = findings(trace, self.rules, succeeded);
+        let tap = self.tap.get();
+        if found.is_empty() && tap.is_none() {
+            return;
+        }
+        let work = work();
+        if let Some(tap) = tap {
+            tap(&work, trace, succeeded);
+        }
+        for finding in found {
+            self.found(&work, finding);
+        }
+    }
+
+    /// Has `tap` hear of every trace before it is judged, for recorders; the first one stays.
+    pub fn tap(&self, tap: impl Fn(&str, &Trace, bool) + Send + Sync + 'static) {
+        if self.tap.set(Box::new(tap)).is_err() {
+            tracing::debug!("the traces are recorded already");
+        }
+    }
+
+    /// Keeps a finding, logs it (the same at most once in ten minutes) and counts it.
+    pub fn found(&self, work: &str, finding: Finding) {
+        self.found.add(work, finding, self.clock.now());
+    }
+
+    /// All findings since the start, the costliest first.
+    pub fn findings(&self) -> Vec<FoundStats> {
+        self.found.all()
     }
 
     /// Whether the seeds' metric names are written too; for observers that have no meter.
@@ -133,7 +187,12 @@ impl PerfStats {
         }
         let mut list = methods.write().expect("no holder of this lock can panic");
         find(&list).unwrap_or_else(|| {
-            let meter = Arc::new(RouteMeter::new(method, route, self.seed_aliases));
+            let meter = Arc::new(RouteMeter::new(
+                method,
+                route,
+                self.seed_aliases,
+                self.sampler(),
+            ));
             list.push((method, Arc::clone(&meter)));
             meter
         })
@@ -170,6 +229,7 @@ impl PerfStats {
             statements,
             slow_statements: self.slow.latest(),
             pools: self.pools.get().and_then(|pools| (pools.0)()),
+            findings: self.findings(),
         }
     }
 }
@@ -204,4 +264,6 @@ pub struct Snapshot {
     /// The connections of the database; none where there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pools: Option<serde_json::Value>,
+    /// Wasteful ways in which the database is asked, the costliest first.
+    pub findings: Vec<FoundStats>,
 }

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::aliases;
 use crate::names::{self, attr};
+use crate::sampler::Sampler;
 use crate::series::{Series, SeriesStats};
 
 /// The status codes whose metric handles are kept; any other is looked up each time.
@@ -35,6 +36,7 @@ pub struct RouteMeter {
     per_request: Histogram,
     by_status: [OnceLock<ByStatus>; COMMON.len()],
     alias: Option<Aliases>,
+    sampler: Sampler,
 }
 
 struct Aliases {
@@ -53,11 +55,17 @@ impl std::fmt::Debug for RouteMeter {
 }
 
 impl RouteMeter {
-    pub(crate) fn new(method: &'static str, route: &str, seed_aliases: bool) -> Self {
+    pub(crate) fn new(
+        method: &'static str,
+        route: &str,
+        seed_aliases: bool,
+        sampler: Sampler,
+    ) -> Self {
         let label = || route.to_owned();
         Self {
             method,
             route: route.into(),
+            sampler,
             series: Series::default(),
             refused: AtomicU64::new(0),
             statements: AtomicU64::new(0),
@@ -76,6 +84,16 @@ impl RouteMeter {
     /// The route's template.
     pub fn route(&self) -> &str {
         &self.route
+    }
+
+    /// The method; `_OTHER` for unusual ones.
+    pub const fn method(&self) -> &'static str {
+        self.method
+    }
+
+    /// Chooses which of its requests keep a trace.
+    pub const fn sampler(&self) -> &Sampler {
+        &self.sampler
     }
 
     /// A request came in; each call needs one [`RouteMeter::finish`].

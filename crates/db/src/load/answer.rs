@@ -2,6 +2,9 @@
 
 use std::fmt;
 use std::ops::Deref;
+use std::sync::Arc;
+
+use brisk_core::{AnswerShape, Looked};
 
 use crate::column::Column;
 use crate::error::Error;
@@ -17,6 +20,8 @@ impl<T: Column + Clone + Eq + std::hash::Hash + Sync> LoadKey for T {}
 pub trait Answer: Clone + Default + Send + Sync + 'static {
     /// The row type.
     type Row: FromRow;
+    /// What detectors know of it.
+    const SHAPE: AnswerShape;
 
     /// Takes one more row, in the statement's order.
     ///
@@ -27,10 +32,14 @@ pub trait Answer: Clone + Default + Send + Sync + 'static {
 
     /// How many rows there are.
     fn rows(&self) -> usize;
+
+    /// Notes in `watch` from now on whether somebody looks, where that can be told.
+    fn watch(&mut self, watch: &Arc<Looked>);
 }
 
 impl<R: FromRow + Clone + Sync> Answer for Option<R> {
     type Row = R;
+    const SHAPE: AnswerShape = AnswerShape::Maybe;
 
     fn add(&mut self, row: R, _: usize) -> Result<(), &'static str> {
         if self.is_some() {
@@ -43,24 +52,48 @@ impl<R: FromRow + Clone + Sync> Answer for Option<R> {
     fn rows(&self) -> usize {
         self.is_some().into()
     }
+
+    fn watch(&mut self, watch: &Arc<Looked>) {
+        // An option cannot tell.
+        watch.note();
+    }
 }
 
 /// The children of one parent, in the declared order, as many as the declared limit allows.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Many<R> {
     rows: Vec<R>,
     cut: bool,
+    /// In a traced request: whether anybody looked.
+    watch: Option<Arc<Looked>>,
 }
+
+impl<R: PartialEq> PartialEq for Many<R> {
+    fn eq(&self, other: &Self) -> bool {
+        self.looked();
+        self.rows == other.rows && self.cut == other.cut
+    }
+}
+
+impl<R: Eq> Eq for Many<R> {}
 
 impl<R> Many<R> {
     /// Whether the parent has more children than the limit allows.
-    pub const fn is_cut(&self) -> bool {
+    pub fn is_cut(&self) -> bool {
+        self.looked();
         self.cut
     }
 
     /// The children alone.
     pub fn into_vec(self) -> Vec<R> {
+        self.looked();
         self.rows
+    }
+
+    fn looked(&self) {
+        if let Some(watch) = &self.watch {
+            watch.note();
+        }
     }
 }
 
@@ -69,6 +102,7 @@ impl<R> Default for Many<R> {
         Self {
             rows: Vec::new(),
             cut: false,
+            watch: None,
         }
     }
 }
@@ -89,6 +123,7 @@ impl<R> Deref for Many<R> {
     type Target = [R];
 
     fn deref(&self) -> &[R] {
+        self.looked();
         &self.rows
     }
 }
@@ -98,6 +133,7 @@ impl<R> IntoIterator for Many<R> {
     type IntoIter = std::vec::IntoIter<R>;
 
     fn into_iter(self) -> Self::IntoIter {
+        self.looked();
         self.rows.into_iter()
     }
 }
@@ -107,12 +143,14 @@ impl<'a, R> IntoIterator for &'a Many<R> {
     type IntoIter = std::slice::Iter<'a, R>;
 
     fn into_iter(self) -> Self::IntoIter {
+        self.looked();
         self.rows.iter()
     }
 }
 
 impl<R: FromRow + Clone + Sync> Answer for Many<R> {
     type Row = R;
+    const SHAPE: AnswerShape = AnswerShape::List;
 
     fn add(&mut self, row: R, limit: usize) -> Result<(), &'static str> {
         if self.rows.len() < limit {
@@ -125,6 +163,10 @@ impl<R: FromRow + Clone + Sync> Answer for Many<R> {
 
     fn rows(&self) -> usize {
         self.rows.len()
+    }
+
+    fn watch(&mut self, watch: &Arc<Looked>) {
+        self.watch = Some(Arc::clone(watch));
     }
 }
 
@@ -161,7 +203,7 @@ impl<K: Column, R: FromRow> FromRow for Keyed<K, R> {
         let key = row.get(R::COLUMNS.len())?;
         Ok(Self {
             key,
-            row: row.read(UNNAMED),
+            row: row.decode(UNNAMED),
         })
     }
 }

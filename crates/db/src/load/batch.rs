@@ -10,6 +10,7 @@ use super::answer::{Answer, LoadKey};
 use super::answers::Shared;
 use super::joined::Waking;
 use crate::error::Error;
+use crate::witness::Seen;
 
 /// Callers of one load and one tenant that share a statement.
 pub(super) struct Batch<K, S> {
@@ -20,6 +21,8 @@ pub(super) struct Batch<K, S> {
 }
 
 struct State<K, S> {
+    /// Where the rows leave their prints, once a caller keeps a trace.
+    seen: Option<Arc<Seen>>,
     entries: Vec<Entry<K, S>>,
     /// Callers that still wait.
     waiting: usize,
@@ -52,6 +55,8 @@ pub(super) struct Answered<S> {
     pub(super) result: Result<S, Error>,
     /// Whether the caller's ledger counts the statement on its account.
     pub(super) first: bool,
+    /// What came back to all callers, in prints.
+    pub(super) seen: Option<Arc<Seen>>,
 }
 
 /// A caller on its way in.
@@ -59,6 +64,8 @@ pub(super) struct Guest<K> {
     pub(super) key: K,
     pub(super) ledger: usize,
     pub(super) end: Option<Instant>,
+    /// Whether the caller keeps a trace.
+    pub(super) traced: bool,
 }
 
 impl<K: LoadKey, S: Answer> Batch<K, S> {
@@ -67,6 +74,7 @@ impl<K: LoadKey, S: Answer> Batch<K, S> {
             name,
             waking,
             state: Mutex::new(State {
+                seen: None,
                 entries: Vec::with_capacity(16),
                 waiting: 0,
                 earliest: None,
@@ -81,6 +89,9 @@ impl<K: LoadKey, S: Answer> Batch<K, S> {
     pub(super) fn enter(&self, guest: Guest<K>) -> usize {
         let mut state = self.lock();
         state.waiting += 1;
+        if guest.traced {
+            state.seen.get_or_insert_default();
+        }
         if let Some(end) = guest.end
             && state.earliest.is_none_or(|earliest| end < earliest)
         {
@@ -94,6 +105,10 @@ impl<K: LoadKey, S: Answer> Batch<K, S> {
             slot: Slot::Waiting(None),
         });
         state.entries.len() - 1
+    }
+
+    pub(super) fn seen(&self) -> Option<Arc<Seen>> {
+        self.lock().seen.clone()
     }
 
     /// Ready when no more callers come, or the batch is full.
@@ -206,6 +221,7 @@ impl<K: LoadKey, S: Answer> Batch<K, S> {
         // For callers that left meanwhile; dropped behind the lock.
         let mut late = Vec::new();
         let mut state = self.lock();
+        let seen = state.seen.clone();
         let mut ledgers: Vec<_> = results
             .iter()
             .map(|(place, _)| (*place, &state.entries[*place]))
@@ -225,7 +241,12 @@ impl<K: LoadKey, S: Answer> Batch<K, S> {
             };
             wakers.extend(waker.take());
             let first = false;
-            *slot = Slot::Answered(Answered { result, first });
+            let seen = seen.clone();
+            *slot = Slot::Answered(Answered {
+                result,
+                first,
+                seen,
+            });
             state.waiting -= 1;
         }
         for (_, place) in &ledgers {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::panic::Location;
 
 use brisk_core::{Deadline, TenantId};
 
@@ -79,7 +80,13 @@ impl<K, S> Load<K, S> {
 }
 
 impl<K: LoadKey, S: Answer> Load<K, S> {
-    pub(super) fn call(&self, tenant: TenantId, keys: &[K], deadline: Deadline) -> Call {
+    pub(super) fn call(
+        &self,
+        tenant: TenantId,
+        keys: &[K],
+        deadline: Deadline,
+        site: &'static Location<'static>,
+    ) -> Call {
         let keys = Value::Array(K::KIND, keys.iter().cloned().map(K::into_value).collect());
         Call {
             name: self.name,
@@ -96,6 +103,8 @@ impl<K: LoadKey, S: Answer> Load<K, S> {
             },
             kinds: if self.shared { shared::<K> } else { owned::<K> },
             deadline,
+            site,
+            seen: None,
         }
     }
 }

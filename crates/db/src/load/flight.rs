@@ -1,5 +1,6 @@
 //! The task of one batch: it waits until its callers are in, asks for all of them, and hands the answers out.
 
+use std::panic::Location;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,6 +16,7 @@ use super::queue::{Place, Queue};
 use crate::database::{Db, Engine};
 use crate::error::Error;
 use crate::observe::Ended;
+use crate::session::boxed;
 use crate::statement::{Call, Shape};
 
 /// A caller that opened a batch and is not polled again holds the others up for as long as this, once no more come.
@@ -94,7 +96,9 @@ async fn ask_for<K: LoadKey, S: Answer>(
         if part.is_empty() {
             continue;
         }
-        let call = load.call(tenant, &answers.keys()[part.clone()], deadline);
+        let site = Location::caller();
+        let mut call = load.call(tenant, &answers.keys()[part.clone()], deadline, site);
+        call.seen = batch.seen();
         match run::<Vec<Keyed<K, S::Row>>>(db, call, tenant).await {
             Ok(rows) => answers.take(rows),
             // One of the keys is at fault; the others need not suffer.
@@ -112,9 +116,16 @@ async fn run<S: Shape>(db: &Db, call: Call, tenant: TenantId) -> Result<S::Out, 
     let (name, kinds) = (call.name, call.kinds);
     db.loads().count_statement();
     let began = Instant::now();
-    let result = match db.engine() {
-        Engine::Sqlite(engine) => engine.run::<S>(call, tenant).await,
-        Engine::Postgres(engine) => engine.run::<S>(call, tenant).await,
+    let seen = call.seen.clone();
+    let work = async {
+        match db.engine() {
+            Engine::Sqlite(engine) => engine.run::<S>(call, tenant).await,
+            Engine::Postgres(engine) => engine.run::<S>(call, tenant).await,
+        }
+    };
+    let result = match seen {
+        Some(seen) => boxed(seen.while_running(work)).await,
+        None => work.await,
     };
     let (rows, failure) = match &result {
         Ok((_, rows)) => (*rows, None),

@@ -1,6 +1,7 @@
 //! Parents with their relations, as a tuple that holds what was loaded and nothing else.
 
 use std::fmt;
+use std::panic::Location;
 
 use futures::future::{BoxFuture, try_join_all};
 
@@ -104,6 +105,7 @@ macro_rules! relations {
             /// no row.
             #[expect(clippy::allow_attributes, reason = "one macro for tuples of every length")]
             #[allow(non_snake_case, reason = "the type parameters name the fields")]
+            #[track_caller]
             pub fn relation<Key: LoadKey, $new: Answer, Told: Into<Option<Key>>>(
                 self,
                 load: &'static Load<Key, $new>,
@@ -111,7 +113,9 @@ macro_rules! relations {
             ) -> Related<'a, Parent, ($(Relation<'a, $had>,)* Relation<'a, $new>,)> {
                 let keys = self.parents.iter().map(|parent| key(parent).into()).collect();
                 let ($($had,)*) = self.relations;
-                let new: Relation<'a, $new> = Box::pin(self.session.load_where_keyed(load, keys));
+                let new: Relation<'a, $new> = Box::pin(
+                    self.session.load_where_keyed(load, keys, Location::caller()),
+                );
                 Related {
                     session: self.session,
                     parents: self.parents,

@@ -12,6 +12,13 @@ use crate::value::Value;
 
 /// Runs one statement and builds its answer; the second value counts rows read or changed.
 pub(super) fn run<S: Shape>(conn: &Connection, call: &Call) -> Result<(S::Out, u64), Error> {
+    match &call.seen {
+        Some(seen) => seen.during(|| run_unseen::<S>(conn, call)),
+        None => run_unseen::<S>(conn, call),
+    }
+}
+
+fn run_unseen<S: Shape>(conn: &Connection, call: &Call) -> Result<(S::Out, u64), Error> {
     let name = call.name;
     let mut statement = conn
         .prepare_cached(call.sqlite_text())
