@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::case::{Actor, Case};
 use super::changes::{Changes, Link};
-use super::workflow::{Workflow, load};
+use super::workflow::{Workflow, load, load_both};
 use crate::error::Error;
 use crate::ids::{IssueId, ReportId};
 use crate::model::workflow::{CloseReason, Status};
@@ -56,11 +56,13 @@ impl Workflow {
             return Ok(from);
         }
         // The target first: another tenant's issue does not exist, whatever else is wrong.
-        let target = match to {
-            Some(id) => Some(load(tx, id, true).await?),
-            None => None,
+        let (target, mut source) = match to {
+            Some(id) => {
+                let [target, source] = load_both(tx, [id, from]).await?;
+                (Some(target), source)
+            }
+            None => (None, load(tx, from, true).await?),
         };
-        let mut source = load(tx, from, true).await?;
         if source.issue.report_count <= 1 {
             return Err(Error::LastReport);
         }
@@ -136,8 +138,7 @@ impl Workflow {
             return Err(Error::field("into", "same_issue", "is another issue"));
         }
         let now = self.clock.now();
-        let mut source = load(tx, from, true).await?;
-        let mut target = load(tx, into, true).await?;
+        let [mut source, mut target] = load_both(tx, [from, into]).await?;
         if source.issue.merged_into_id.is_some() || target.issue.merged_into_id.is_some() {
             return Err(Error::Merged);
         }

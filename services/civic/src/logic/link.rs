@@ -12,7 +12,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use brisk_core::Clock;
-use brisk_db::{Batch, Session};
+use brisk_db::{Batch, Session, together};
 use brisk_jobs::{Handler, Job, JobContext, JobId, JobOutcome, Queue};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -174,15 +174,26 @@ impl Board {
         let issues = candidates(session, &tuning, reports, now).await?;
         let issue_ids: Vec<i64> = issues.keys().copied().collect();
         let report_ids = reports.iter().map(|r| r.id.get()).collect();
-        let clocks = Slas(session).list_by_issues(issue_ids.clone()).await?;
-        if reports.iter().any(|r| r.reporter_id.is_some()) {
-            let people = Reports(session).reporters_of(issue_ids).await?;
-            board.people = people
-                .into_iter()
-                .map(|p| (p.issue_id, p.reporter_id))
-                .collect();
-        }
-        let rejected = Candidates(session).rejected(report_ids).await?;
+        let knows_people = reports.iter().any(|r| r.reporter_id.is_some());
+        let people = async {
+            if knows_people {
+                Reports(session).reporters_of(issue_ids.clone()).await
+            } else {
+                Ok(Vec::new())
+            }
+        };
+        let (clocks, people, rejected) = together((
+            Slas(session).list_by_issues(issue_ids.clone()),
+            people,
+            Candidates(session).rejected(report_ids),
+        ))
+        .await
+        .all()
+        .map_err(brisk_db::Failed::into_first)?;
+        board.people = people
+            .into_iter()
+            .map(|p| (p.issue_id, p.reporter_id))
+            .collect();
         board.rejected = rejected
             .into_iter()
             .map(|p| (p.report_id, p.issue_id))

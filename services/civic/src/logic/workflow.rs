@@ -15,7 +15,7 @@ use crate::ids::{IdBlocks, IssueId};
 use crate::model::workflow::{CloseReason, HoldReason, Status, StatusChange};
 use crate::model::{Category, Severity};
 use crate::settings::{Settings, TenantSettings};
-use crate::store::event::Events;
+use crate::store::event::{Events, ReopenedRow};
 use crate::store::issue::{IssueRow, Issues};
 use crate::store::sla::{SlaRow, Slas};
 
@@ -159,18 +159,52 @@ impl Workflow {
 
 /// An issue with its clock; with its reopenings where it is going to move between cells.
 pub(crate) async fn load(tx: &Session, id: IssueId, moves: bool) -> Result<Case, Error> {
-    let (issues, slas, events) = (Issues(tx), Slas(tx), Events(tx));
-    let (issue, clock, reopenings) = futures::try_join!(issues.get(id), slas.get(id), async {
-        if moves {
-            events.reopenings(id).await
-        } else {
-            Ok(Vec::new())
-        }
-    })?;
+    let (issues, slas) = (Issues(tx), Slas(tx));
+    let reopenings = reopenings(tx, vec![id], moves);
+    let (issue, clock, reopened) = futures::try_join!(issues.get(id), slas.get(id), reopenings)?;
+    case(issue, clock, &reopened)
+}
+
+/// The same for two issues, with their reopenings; the first that does not exist is told.
+pub(crate) async fn load_both(tx: &Session, ids: [IssueId; 2]) -> Result<[Case; 2], Error> {
+    let (issues, slas) = (Issues(tx), Slas(tx));
+    let reopenings = reopenings(tx, ids.to_vec(), true);
+    let (issues, clocks, reopened) = futures::try_join!(
+        issues.get_each(ids.to_vec()),
+        slas.get_each(ids.to_vec()),
+        reopenings
+    )?;
+    let (mut issues, mut clocks) = (issues.into_iter(), clocks.into_iter());
+    let mut next = || {
+        let clock = clocks.next().flatten();
+        case(issues.next().flatten(), clock, &reopened)
+    };
+    Ok([next()?, next()?])
+}
+
+async fn reopenings(
+    tx: &Session,
+    issues: Vec<IssueId>,
+    wanted: bool,
+) -> Result<Vec<ReopenedRow>, brisk_db::Error> {
+    if !wanted {
+        return Ok(Vec::new());
+    }
+    let ids = issues.iter().map(|id| id.get()).collect();
+    Events(tx).reopenings(ids).await
+}
+
+fn case(
+    issue: Option<IssueRow>,
+    clock: Option<SlaRow>,
+    reopened: &[ReopenedRow],
+) -> Result<Case, Error> {
     let issue = issue.ok_or(Error::NotFound { what: "issue" })?;
     let clock = clock.ok_or(brisk_db::Error::NoRow {
         statement: "civic.sla.get",
     })?;
+    let of_it = reopened.iter().filter(|row| row.issue_id == issue.id);
+    let reopenings = of_it.map(|row| row.at).collect();
     Ok(Case::stored(issue, &clock, reopenings))
 }
 

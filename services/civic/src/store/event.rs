@@ -42,13 +42,22 @@ pub(crate) struct EventRow {
     pub(crate) at: Timestamp,
 }
 
+/// One reopening.
+#[derive(Clone, Copy, Debug, FromRow)]
+pub(crate) struct ReopenedRow {
+    pub(crate) issue_id: IssueId,
+    pub(crate) at: Timestamp,
+}
+
 statements! {
     prefix "civic.event";
 
-    /// When an issue was reopened.
-    REOPENINGS(tenant: TenantId, issue: IssueId) -> Vec<Timestamp>
-        = "SELECT at FROM civic_issue_events WHERE tenant_id = $1 AND issue_id = $2 AND kind = 'reopened'
-            ORDER BY at, id";
+    /// When issues were reopened.
+    REOPENINGS(tenant: TenantId, issues: Vec<i64>) -> Vec<ReopenedRow>
+        = "SELECT issue_id, at FROM civic_issue_events WHERE tenant_id = $1 AND issue_id = ANY($2) AND kind = 'reopened'
+            ORDER BY at, id",
+        sqlite "SELECT issue_id, at FROM civic_issue_events WHERE tenant_id = $1
+            AND issue_id IN (SELECT value FROM json_each($2)) AND kind = 'reopened' ORDER BY at, id";
 }
 
 /// Everything asked of `civic_issue_events`.
@@ -74,8 +83,8 @@ impl Events<'_> {
 
     pub(crate) async fn reopenings(
         &self,
-        issue: IssueId,
-    ) -> Result<Vec<Timestamp>, brisk_db::Error> {
-        self.0.run(&REOPENINGS, (self.0.tenant(), issue)).await
+        issues: Vec<i64>,
+    ) -> Result<Vec<ReopenedRow>, brisk_db::Error> {
+        self.0.run(&REOPENINGS, (self.0.tenant(), issues)).await
     }
 }

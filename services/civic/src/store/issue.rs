@@ -143,6 +143,14 @@ impl Issues<'_> {
         self.0.load(&GET, id).await
     }
 
+    /// Each in its place; none where there is no such issue.
+    pub(crate) async fn get_each(
+        &self,
+        ids: Vec<IssueId>,
+    ) -> Result<Vec<Option<IssueRow>>, brisk_db::Error> {
+        self.0.load_many(&GET, ids).await
+    }
+
     pub(crate) async fn list_by_ids(
         &self,
         ids: Vec<i64>,

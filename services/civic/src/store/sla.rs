@@ -168,6 +168,14 @@ impl Slas<'_> {
         self.0.load(&GET, issue).await
     }
 
+    /// Each in its place; none where there is no such issue.
+    pub(crate) async fn get_each(
+        &self,
+        issues: Vec<IssueId>,
+    ) -> Result<Vec<Option<SlaRow>>, brisk_db::Error> {
+        self.0.load_many(&GET, issues).await
+    }
+
     pub(crate) async fn list_by_issues(
         &self,
         issues: Vec<i64>,
