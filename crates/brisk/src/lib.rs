@@ -19,6 +19,8 @@ mod running;
 mod service;
 mod settings;
 mod task;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use app::{App, Checked};
 pub use brisk_auth::{MasterKey, Purpose};
@@ -44,7 +46,9 @@ pub use {axum, clap, tokio_util, utoipa, utoipa_axum};
 /// What nearly every file of a service names.
 pub mod prelude {
     pub use brisk_config::{Problems, Section};
-    pub use brisk_core::{Class, Clock, Failure, FieldError, Ids, Role, Scope, TenantId};
+    pub use brisk_core::{
+        Class, Clock, Failure, FieldError, FindingKind, Ids, Role, Scope, TenantId,
+    };
     pub use brisk_db::{
         Affected, Batch, Db, Declared, FromRow, MigrationSet, One, Record, Session, migrations,
         statements,

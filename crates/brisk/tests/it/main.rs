@@ -5,7 +5,10 @@
 )]
 
 mod client;
+mod corpus;
+mod detectors;
 mod notes;
 mod serving;
 mod settings;
+mod shelf;
 mod world;

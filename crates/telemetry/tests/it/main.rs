@@ -1,6 +1,8 @@
 //! Logs and metrics of a process, and the statistics object.
 #![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
+mod corpus;
+
 use std::time::Duration;
 
 use brisk_core::{Clock, Ledger};

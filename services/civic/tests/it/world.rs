@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use brisk::auth::{NewKey, NewTenant, TenantKind};
 use brisk::config::{LoadOptions, Settings};
 use brisk::prelude::*;
+use brisk::testing::{NoFindings, STRICT};
 use brisk::{App, Running};
 use brisk_testkit::files::SqliteFile;
 use brisk_testkit::servers::{Database, Postgres};
@@ -18,8 +19,11 @@ use crate::wait::{PATIENCE, eventually};
 /// An app of this service on the database at `url`.
 pub(crate) fn app(url: &str) -> App {
     let log_level = std::env::var("BRISK_TEST_LOG").unwrap_or_else(|_| "error".to_owned());
+    let [traced, strict] = STRICT;
     let options = LoadOptions {
         overrides: [
+            traced,
+            strict,
             ("database.url", url),
             ("http.listen", "127.0.0.1:0"),
             ("master_key", "0123456789abcdef0123456789abcdef"),
@@ -172,6 +176,16 @@ pub(crate) struct TestApp {
     pub(crate) other: Tenant,
     pub(crate) platform_key: String,
     clients: Vec<Client>,
+    /// A wasteful request or job fails the test at its end.
+    clean: Vec<NoFindings>,
+}
+
+/// Watches a node, and records its traces where that is asked for.
+fn watched(node: &Running) -> NoFindings {
+    if let Some(file) = std::env::var_os("BRISK_TEST_RECORD") {
+        brisk::testing::record(node.kit(), file.as_ref()).unwrap();
+    }
+    NoFindings::of(node.kit())
 }
 
 impl TestApp {
@@ -198,6 +212,7 @@ impl TestApp {
         Self {
             place,
             clients: vec![Client::new(running.address())],
+            clean: vec![watched(&running)],
             nodes: vec![running],
             clock,
             acme,
@@ -217,7 +232,9 @@ impl TestApp {
         for node in self.nodes.drain(..) {
             node.stop().await.unwrap();
         }
-        self.nodes.push(start(&self.place.url(), &self.clock).await);
+        let node = start(&self.place.url(), &self.clock).await;
+        self.clean.push(watched(&node));
+        self.nodes.push(node);
         self.clients = vec![Client::new(self.nodes[0].address())];
         self
     }
@@ -226,6 +243,7 @@ impl TestApp {
     pub(crate) async fn add_node(&mut self) {
         let node = start(&self.place.url(), &self.clock).await;
         self.clients.push(Client::new(node.address()));
+        self.clean.push(watched(&node));
         self.nodes.push(node);
     }
 
@@ -304,6 +322,7 @@ impl TestApp {
         for node in self.nodes {
             node.stop().await.unwrap();
         }
+        drop(self.clean);
     }
 }
 
