@@ -121,6 +121,8 @@ pub struct DatabaseSettings {
     pub transaction_attempts: u32,
     /// How changes are noticed: `outbox`, `app` or `off`.
     pub capture: CaptureSetting,
+    /// Whether statements are explained in the background, to find indexes that are missing.
+    pub explain: bool,
     /// SQLite: reader threads; 0 is one for each core, at least 2.
     pub readers: usize,
     /// SQLite: how long to wait for another program's lock on the file.
@@ -182,6 +184,7 @@ impl Default for DatabaseSettings {
             transaction_attempts: all.transaction_attempts,
             fair_share: all.fair_share,
             capture: CaptureSetting::default(),
+            explain: true,
             readers: 0,
             busy_timeout: sqlite.busy_timeout,
             cache_kib: sqlite.cache_kib,
@@ -280,6 +283,7 @@ impl DatabaseSettings {
         config.sqlite.slow_apart = self.slow_apart;
         config.postgres.slow_apart = self.slow_apart;
         config.transaction_attempts = self.transaction_attempts;
+        config.explain = self.explain;
         config.capture = match self.capture {
             CaptureSetting::Outbox => Capture::Outbox,
             CaptureSetting::App => Capture::App,

@@ -137,6 +137,9 @@ pub struct DbConfig {
     pub url: String,
     /// Statements at or above this are logged and counted as slow. Default 100 ms.
     pub slow_threshold: Duration,
+    /// Whether statements of traced requests, and slow ones, are explained in the background to find indexes that are
+    /// missing. Default: yes.
+    pub explain: bool,
     /// Statements, batches and transactions that may wait for their turn, of all tenants; past that those of the tenant
     /// with most are refused. Default 8,192.
     pub waiting: usize,
@@ -165,6 +168,7 @@ impl DbConfig {
         Self {
             url: url.into(),
             slow_threshold: Duration::from_millis(100),
+            explain: true,
             waiting: 8_192,
             wait: Duration::from_secs(5),
             fair_share: true,

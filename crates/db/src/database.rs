@@ -7,6 +7,7 @@ use std::time::Duration;
 use brisk_core::{Scope, TenantId};
 use brisk_telemetry::PerfStats;
 
+use crate::advice::Advisor;
 use crate::capture::{Capture, ChangeStream, Hub, Task, Texts};
 use crate::config::DbConfig;
 use crate::error::Error;
@@ -30,6 +31,8 @@ struct Inner {
     transaction_hold: Duration,
     transaction_attempts: u32,
     perf: OnceLock<Arc<PerfStats>>,
+    advisor: Advisor,
+    explain: bool,
     loads: Loads,
     capture: Capture,
     hub: Arc<Hub>,
@@ -128,6 +131,8 @@ impl Db {
             transaction_hold: config.transaction_hold,
             transaction_attempts: config.transaction_attempts,
             perf: OnceLock::new(),
+            advisor: Advisor::default(),
+            explain: config.explain,
             loads: Loads::new(config.load),
             capture,
             hub,
@@ -308,11 +313,34 @@ impl Db {
         }
     }
 
+    pub(crate) fn advisor(&self) -> &Advisor {
+        &self.0.advisor
+    }
+
+    /// Whether statements may be explained.
+    pub(crate) fn explains(&self) -> bool {
+        self.0.explain
+    }
+
+    /// For a task that must not keep the database open.
+    pub(crate) fn downgrade(&self) -> WeakDb {
+        WeakDb(Arc::downgrade(&self.0))
+    }
+
     pub(crate) fn perf(&self) -> &OnceLock<Arc<PerfStats>> {
         &self.0.perf
     }
 
     pub(crate) fn slow_threshold(&self) -> Duration {
         self.0.slow_threshold
+    }
+}
+
+/// A database that somebody else keeps open.
+pub(crate) struct WeakDb(Weak<Inner>);
+
+impl WeakDb {
+    pub(crate) fn upgrade(&self) -> Option<Db> {
+        self.0.upgrade().map(Db)
     }
 }

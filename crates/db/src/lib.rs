@@ -7,6 +7,7 @@
 // The macros name this crate as `::brisk_db`, here too.
 extern crate self as brisk_db;
 
+mod advice;
 mod batch;
 mod bulk;
 mod bulk_load;

@@ -422,6 +422,7 @@ impl Session {
             witness.look_at(&mut call);
             witness.watch(watch);
         }
+        let question = self.db.question(&self.scope, &call);
         let began = Instant::now();
         let mut work = boxed(async {
             match (&self.transaction, self.db.engine()) {
@@ -443,6 +444,11 @@ impl Session {
         let time = began.elapsed();
         if let Some(witness) = witness {
             witness.end(&self.scope, rows, failure);
+        }
+        match question {
+            Some(question) if failure.is_none() => self.db.ask(*question, rows, time),
+            None if time >= self.db.slow_threshold() => self.db.advisor().want(name),
+            _ => {}
         }
         self.db.observe(
             &self.scope,

@@ -9,6 +9,7 @@
 #[macro_use]
 mod harness;
 
+mod advice;
 mod bulk;
 mod bulk_load;
 mod capture;

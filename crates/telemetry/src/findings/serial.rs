@@ -47,7 +47,7 @@ pub(super) fn find(events: &[&TraceEvent], others: &[Finding]) -> Vec<Finding> {
     found
 }
 
-fn close<'a>(run: &mut Vec<&'a TraceEvent>, found: &mut Vec<Finding>) {
+fn close(run: &mut Vec<&TraceEvent>, found: &mut Vec<Finding>) {
     let reads = std::mem::take(run);
     let lists = reads.split_last().map_or(0, |(_, before)| {
         before.iter().filter(|e| is_list(e)).count()
@@ -104,10 +104,8 @@ fn may_be_computed(value: Print, from: &TraceEvent) -> bool {
         // They stand in the code, or in the request.
         PrintKind::Constant => false,
         PrintKind::Int => value.number().is_none_or(|n| n.abs() > CONSTANT),
-        // Mostly the present, or the present less a period; and a period may be read from settings.
-        PrintKind::Instant => from.cut,
-        // Filters; not those made of texts that nobody can see.
-        PrintKind::Text => from.cut,
+        // Mostly the present less a period, and the words of a filter; unless there is more than can be seen.
+        PrintKind::Instant | PrintKind::Text => from.cut,
         PrintKind::Bytes | PrintKind::Float | PrintKind::Compound => true,
     }
 }
