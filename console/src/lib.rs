@@ -1,4 +1,5 @@
-//! The web console: one server-rendered page that shows a place at once, holding only what the public may see.
+//! The web console: one server-rendered page that shows a place at once, holding only what the public may see, and one
+//! for operators that shows how the database is asked.
 //!
 //! It owns markup, style and the drawing of charts; the figures come through [`PublicDashboard`], which the server
 //! connects to a service. The one surprising decision: no script at all. Charts are drawn on the server, menus are
@@ -6,6 +7,7 @@
 
 mod chart;
 mod data;
+mod findings;
 mod format;
 mod not_found;
 mod page;

@@ -10,12 +10,14 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use brisk_core::{Clock, Summary, TenantId};
 use brisk_http::{Caller, Problem, Query};
+use brisk_telemetry::PerfStats;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::data::{City, CityView, PublicDashboard};
+use crate::findings;
 use crate::policy::POLICY;
 use crate::view::{DashboardPage, MessagePage};
 
@@ -24,6 +26,7 @@ use crate::view::{DashboardPage, MessagePage};
 pub struct Console {
     data: Arc<dyn PublicDashboard>,
     clock: Clock,
+    perf: Option<Arc<PerfStats>>,
 }
 
 impl std::fmt::Debug for Console {
@@ -82,12 +85,32 @@ struct Choice {
 impl Console {
     /// A console over this data.
     pub fn new(data: Arc<dyn PublicDashboard>, clock: Clock) -> Self {
-        Self { data, clock }
+        Self {
+            data,
+            clock,
+            perf: None,
+        }
     }
 
-    /// The page at `/`.
+    /// Shows operators at `/findings` what these statistics found.
+    #[must_use]
+    pub fn statistics(mut self, perf: Arc<PerfStats>) -> Self {
+        self.perf = Some(perf);
+        self
+    }
+
+    /// The page at `/`, and with statistics the one at `/findings`.
     pub fn router(self) -> Router {
-        Router::new().route("/", get(home)).with_state(self)
+        let perf = self.perf.clone();
+        let router = Router::new().route("/", get(home)).with_state(self);
+        match perf {
+            Some(perf) => router.merge(
+                Router::new()
+                    .route("/findings", get(findings::page))
+                    .with_state(perf),
+            ),
+            None => router,
+        }
     }
 
     async fn page(&self, caller: &Caller, wanted: Option<&str>) -> Result<Shown, Problem> {

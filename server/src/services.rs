@@ -23,6 +23,7 @@ pub(crate) fn add(app: App) -> App {
 /// The pages at the root, and the answer to unknown paths.
 pub(crate) fn pages(kit: &Kit) -> Router {
     Console::new(Arc::new(Civic(Publication::new(kit))), kit.clock.clone())
+        .statistics(Arc::clone(&kit.perf))
         .router()
         .fallback(not_found)
 }

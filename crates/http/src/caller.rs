@@ -29,6 +29,16 @@ impl Caller {
         &self.0.ledger
     }
 
+    /// Passes who may see what the program costs, as `/performance/stats` does: operators, and anybody from
+    /// `http.insight_networks`.
+    ///
+    /// # Errors
+    ///
+    /// A 401 or 403 for everybody else.
+    pub fn require_insight(&self) -> Result<(), Problem> {
+        crate::insight::require(&self.0)
+    }
+
     /// The same work in `tenant`, whose right to it the caller of this function has checked.
     pub fn scope(&self, tenant: TenantId) -> Scope {
         let e = &self.0;

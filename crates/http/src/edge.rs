@@ -10,7 +10,6 @@ use brisk_core::{Clock, Ids};
 use brisk_telemetry::{PerfStats, Prometheus, TelemetryConfig};
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
-use ipnet::IpNet;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::caller::TenantDirectory;
@@ -86,7 +85,6 @@ struct OwnParts {
     checks: Vec<HealthCheck>,
     perf: Arc<PerfStats>,
     prometheus: Option<Prometheus>,
-    networks: Option<Vec<IpNet>>,
     openapi: serde_json::Value,
     page: String,
 }
@@ -108,7 +106,6 @@ impl Edge {
             checks: self.parts.checks.clone(),
             perf: Arc::clone(&self.parts.perf),
             prometheus: self.parts.prometheus.clone(),
-            networks: self.config.insight_networks.clone(),
             page: docs::page(&openapi),
             openapi,
         }));
@@ -134,7 +131,7 @@ async fn ready(State(Own(own)): State<Own>) -> Ready {
 }
 
 async fn metrics_text(caller: Caller, State(Own(own)): State<Own>) -> Result<Response, Problem> {
-    insight::require(&caller.0, own.networks.as_deref())?;
+    insight::require(&caller.0)?;
     let text = own
         .prometheus
         .as_ref()
@@ -144,7 +141,7 @@ async fn metrics_text(caller: Caller, State(Own(own)): State<Own>) -> Result<Res
 }
 
 async fn stats(caller: Caller, State(Own(own)): State<Own>) -> Result<Response, Problem> {
-    insight::require(&caller.0, own.networks.as_deref())?;
+    insight::require(&caller.0)?;
     let fresh = [(CACHE_CONTROL, HeaderValue::from_static("no-store"))];
     Ok((fresh, Json(own.perf.snapshot())).into_response())
 }

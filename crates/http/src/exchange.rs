@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use brisk_core::{Deadline, Ledger, Principal, RequestId};
 use http::request::Parts;
+use ipnet::IpNet;
 
 use crate::caller::TenantDirectory;
 use crate::{Problem, config::Environment};
@@ -24,6 +25,8 @@ pub struct Exchange {
     /// Where the program runs.
     pub environment: Environment,
     pub(crate) tenants: Option<Arc<dyn TenantDirectory>>,
+    /// Networks from which anybody may see what the program costs.
+    pub(crate) insight: Option<Arc<[IpNet]>>,
 }
 
 impl std::fmt::Debug for Exchange {

@@ -1,7 +1,6 @@
 //! Who may see what the program costs.
 
 use brisk_core::{Principal, Role};
-use ipnet::IpNet;
 
 use crate::{Environment, Exchange, Problem};
 
@@ -11,8 +10,8 @@ pub(crate) fn is_operator(principal: &Principal) -> bool {
 }
 
 /// Passes operators, and anybody from a network that may look.
-pub(crate) fn require(exchange: &Exchange, networks: Option<&[IpNet]>) -> Result<(), Problem> {
-    let near = match networks {
+pub(crate) fn require(exchange: &Exchange) -> Result<(), Problem> {
+    let near = match &exchange.insight {
         Some(list) => list.iter().any(|net| net.contains(&exchange.client)),
         None => exchange.environment == Environment::Development && exchange.client.is_loopback(),
     };

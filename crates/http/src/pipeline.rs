@@ -74,6 +74,7 @@ pub(crate) struct Core {
     environment: Environment,
     authenticate: Arc<dyn Authenticate>,
     tenants: Option<Arc<dyn crate::TenantDirectory>>,
+    insight: Option<Arc<[ipnet::IpNet]>>,
     perf: Arc<PerfStats>,
     ids: Ids,
     public: Arc<Principal>,
@@ -134,6 +135,7 @@ impl Core {
             environment: parts.environment,
             authenticate: parts.authenticate,
             tenants: parts.tenants,
+            insight: config.insight_networks.clone().map(Arc::from),
             perf: parts.perf,
             ids: parts.ids,
             public: Arc::new(Principal::anonymous()),
@@ -290,6 +292,7 @@ impl Core {
                         client: flight.client,
                         environment: self.environment,
                         tenants: self.tenants.clone(),
+                        insight: self.insight.clone(),
                     }));
                 }
             }

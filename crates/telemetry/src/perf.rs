@@ -79,6 +79,11 @@ impl PerfStats {
         })
     }
 
+    /// When counting began.
+    pub const fn since(&self) -> Timestamp {
+        self.since
+    }
+
     /// Chooses which pieces of one kind of work keep a trace; make one for each kind.
     pub const fn sampler(&self) -> Sampler {
         Sampler::new(self.trace_one_in, self.rules.repeats)
