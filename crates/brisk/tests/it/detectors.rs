@@ -105,6 +105,55 @@ async fn each_case_is_judged_as_it_says(url: &str, fill: impl Fn(&[String])) {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+    told_everywhere(&running).await;
+    running.stop().await.unwrap();
+}
+
+/// Statistics and metrics have what was found.
+async fn told_everywhere(running: &Running) {
+    let stats = get(running.address(), "/performance/stats", None)
+        .await
+        .json();
+    let listed = stats["findings"].as_array().unwrap();
+    let of = |work: &str| listed.iter().find(|f| f["where"] == work).unwrap();
+    let first = of("GET /v1/loop_get");
+    assert_eq!(
+        (
+            &first["kind"],
+            &first["statement"],
+            &first["statements_max"]
+        ),
+        (&"n_plus_one".into(), &"shelf.city".into(), &12.into())
+    );
+    assert!(
+        first["site"].as_str().unwrap().contains("guilty.rs:"),
+        "{first}"
+    );
+    assert_eq!(
+        of("GET /v1/meant_to_be_one_by_one")["excuse"],
+        "each author has a turn of its own"
+    );
+    let metrics = get(running.address(), "/metrics", None).await.body;
+    for kind in ["n_plus_one", "repeated_read", "serial_reads", "unused_load"] {
+        let counter = format!("brisk_db_findings_total{{kind=\"{kind}\"}}");
+        assert!(metrics.contains(&counter), "{counter} is missing");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[should_panic(expected = "n_plus_one: GET /v1/loop_get asks shelf.city 12 times")]
+async fn a_test_with_a_wasteful_request_fails() {
+    let file = SqliteFile::new().unwrap();
+    let running = start(&file.url()).await;
+    let _clean = brisk::testing::NoFindings::of(running.kit());
+    let (acme, key) = tenant(running.kit(), "acme", Role::Agent).await;
+    let (other, _) = tenant(running.kit(), "other", Role::Agent).await;
+    let db = rusqlite::Connection::open(file.path()).unwrap();
+    db.busy_timeout(PATIENCE).unwrap();
+    db.execute_batch(&rows([acme, other], false).join(";"))
+        .unwrap();
+    get(running.address(), "/v1/dashboard_together", Some(&key)).await;
+    get(running.address(), "/v1/loop_get", Some(&key)).await;
     running.stop().await.unwrap();
 }
 
