@@ -23,10 +23,10 @@ fn events(line: &Value) -> usize {
 }
 
 fn write(name: &str, lines: &[Value]) {
-    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../telemetry/tests/corpus");
     std::fs::create_dir_all(&folder).unwrap();
-    std::fs::write(folder.join(name), text).unwrap();
+    std::fs::write(folder.join(name), lines.join("\n") + "\n").unwrap();
 }
 
 #[test]

@@ -65,9 +65,9 @@ async fn done(session: &Session) {
 async fn each_case_is_judged_as_it_says(url: &str, fill: impl Fn(&[String])) {
     let running = start(url).await;
     if let Some(folder) = std::env::var_os("BRISK_TEST_RECORD_SHELF") {
-        let file =
+        let lines =
             PathBuf::from(folder).join(format!("{}.jsonl", running.kit().db.system().as_str()));
-        brisk::testing::record(running.kit(), &file).unwrap();
+        brisk::testing::record(running.kit(), &lines).unwrap();
     }
     let (acme, key) = tenant(running.kit(), "acme", Role::Agent).await;
     let (other, _) = tenant(running.kit(), "other", Role::Agent).await;

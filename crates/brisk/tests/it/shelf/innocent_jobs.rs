@@ -2,7 +2,6 @@
 
 use brisk::db::Error;
 use brisk::prelude::*;
-use jiff::Timestamp;
 
 use super::tables as t;
 
@@ -15,7 +14,7 @@ super::cases! { false:
     }
     claims_until_nothing_is_left [] |s, t| {
         loop {
-            let taken = s.run(&t::TAKE_EVENTS, (t, "claimed".to_owned(), Timestamp::now())).await?;
+            let taken = s.run(&t::TAKE_EVENTS, (t, "claimed".to_owned(), Clock::system().now())).await?;
             if taken.len() < 3 {
                 break;
             }
@@ -49,7 +48,7 @@ super::cases! { false:
     }
     waits_for_work [] |s, t| {
         for _ in 0..3 {
-            let taken = s.run(&t::TAKE_EVENTS, (t, "none".to_owned(), Timestamp::now())).await?;
+            let taken = s.run(&t::TAKE_EVENTS, (t, "none".to_owned(), Clock::system().now())).await?;
             if taken.is_empty() {
                 tokio::time::sleep(std::time::Duration::from_millis(3)).await;
             }
