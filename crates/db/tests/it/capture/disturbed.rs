@@ -78,9 +78,16 @@ async fn no_change_is_missed_whatever_happens_to_postgres() {
     };
     // A restart takes a second, in which nobody commits.
     let enough = if is_full() { commits() } else { commits() / 6 };
+    let enough_and_late = async {
+        let done = write(&db, enough, Duration::from_millis(1)).await;
+        while late.load(Ordering::Relaxed) == 0 {
+            sleep(Duration::from_millis(20)).await;
+        }
+        done
+    };
     let written = async {
         tokio::select! {
-            done = write(&db, enough, Duration::from_millis(1)) => done,
+            done = enough_and_late => done,
             () = faults => unreachable!("it goes on"),
             () = long => unreachable!("it goes on"),
         }
