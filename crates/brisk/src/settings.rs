@@ -101,6 +101,10 @@ pub enum CaptureSetting {
 /// The section `[database]`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch that somebody sets by its name"
+)]
 pub struct DatabaseSettings {
     /// `sqlite://path` or `postgres://user:password@host/name`.
     pub url: DatabaseUrl,

@@ -335,12 +335,3 @@ impl Db {
         self.0.slow_threshold
     }
 }
-
-/// A database that somebody else keeps open.
-pub(crate) struct WeakDb(Weak<Inner>);
-
-impl WeakDb {
-    pub(crate) fn upgrade(&self) -> Option<Db> {
-        self.0.upgrade().map(Db)
-    }
-}
