@@ -136,12 +136,13 @@ impl Lanes {
         recent: &Recent,
     ) -> Result<(S::Out, u64), Error> {
         let connection = self.connection(call, Made::Whenever).await?;
+        let sent_at = Instant::now();
         let first = connection.run::<S>(call, recent).await;
         // A read that was lost on the way changed nothing, so it is asked once more. A lost write may have happened.
         match first {
             Err(Error::Unavailable { .. }) if !call.writes && self.retry_reads => {
-                // What cut this connection may have cut the others too, unnoticed until now.
-                let fresh = self.connection(call, Made::After(Instant::now())).await?;
+                // What cut this connection may have cut those that were there with it, unnoticed until now.
+                let fresh = self.connection(call, Made::After(sent_at)).await?;
                 fresh.run::<S>(call, recent).await
             }
             result => result,
