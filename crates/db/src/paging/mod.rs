@@ -17,7 +17,7 @@ use crate::row::FromRow;
 use crate::session::Session;
 
 /// Which page of which list.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Paging<'a, F> {
     /// What signs the cursors.
     pub key: &'a CursorKey,
@@ -32,6 +32,15 @@ pub struct Paging<'a, F> {
     /// `next_cursor` or `previous_cursor` of another page.
     pub cursor: Option<&'a str>,
 }
+
+// By hand, because the filter is only referred to.
+impl<F> Clone for Paging<'_, F> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<F> Copy for Paging<'_, F> {}
 
 /// One page, in the list's order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,51 +73,67 @@ impl Session {
     /// # Errors
     ///
     /// [`Error::Cursor`] for a cursor of another tenant, list, filter or order; else as [`Session::run`].
-    pub async fn page<R: FromRow, F: Serialize + Sync>(
-        &self,
+    #[track_caller]
+    pub fn page<'a, R: FromRow, F: Serialize + Sync>(
+        &'a self,
         name: &'static str,
         mut query: SelectStatement,
-        order: &Order<R>,
-        paging: Paging<'_, F>,
-    ) -> Result<Page<R>, Error> {
+        order: &'a Order<R>,
+        paging: Paging<'a, F>,
+    ) -> impl Future<Output = Result<Page<R>, Error>> + Send + use<'a, R, F> {
         let bound = (paging.filter, order.text());
-        let place: Option<Place> = match paging.cursor {
-            Some(cursor) => Some(
-                paging
-                    .key
-                    .open(self.tenant(), paging.list, &bound, cursor)?,
-            ),
-            None => None,
-        };
-        let way = place.as_ref().map_or(Way::After, |place| place.way);
-        if let Some(place) = &place {
-            query.and_where(order.beyond(way, &place.values())?);
-        }
-        order.apply(way, &mut query);
         let (limit, skip) = (u64::from(paging.limit), u64::from(paging.skip));
-        let mut items: Vec<R> = self.select_page(name, &query, limit, skip).await?;
-        let goes_on = items.len() as u64 > limit;
-        items.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        if way == Way::Before {
-            items.reverse();
+        let asked = (|| {
+            let place: Option<Place> = match paging.cursor {
+                Some(cursor) => Some(paging.key.open(
+                    self.tenant(),
+                    paging.list,
+                    &bound,
+                    cursor,
+                )?),
+                None => None,
+            };
+            let way = place.as_ref().map_or(Way::After, |place| place.way);
+            if let Some(place) = &place {
+                query.and_where(order.beyond(way, &place.values())?);
+            }
+            order.apply(way, &mut query);
+            Ok::<_, Error>((place, way))
+        })();
+        // Not in a closure, so that the line that asks is that of the caller.
+        let asked = match asked {
+            Ok((place, way)) => {
+                let rows = self.select_page(name, &query, limit, skip);
+                Ok((place, way, rows))
+            }
+            Err(e) => Err(e),
+        };
+        async move {
+            let (place, way, rows) = asked?;
+            let mut items: Vec<R> = rows.await?;
+            let goes_on = items.len() as u64 > limit;
+            items.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+            if way == Way::Before {
+                items.reverse();
+            }
+            let seal = |place: &Place| paging.key.seal(self.tenant(), paging.list, &bound, place);
+            let end = |way, row: Option<&R>| match row {
+                Some(row) => Some(seal(&Place::new(way, order.values(row)))),
+                // Nothing is left on this side; the other one begins where we stand.
+                None => place.as_ref().map(|place| seal(&place.turned(way))),
+            };
+            let (more_after, more_before) = match way {
+                Way::After => (goes_on, place.is_some() || skip > 0),
+                Way::Before => (true, goes_on),
+            };
+            let after = more_after.then(|| end(Way::After, items.last()));
+            let before = more_before.then(|| end(Way::Before, items.first()));
+            Ok(Page {
+                next_cursor: after.flatten(),
+                previous_cursor: before.flatten(),
+                items,
+            })
         }
-        let seal = |place: &Place| paging.key.seal(self.tenant(), paging.list, &bound, place);
-        let end = |way, row: Option<&R>| match row {
-            Some(row) => Some(seal(&Place::new(way, order.values(row)))),
-            // Nothing is left on this side; the other one begins where we stand.
-            None => place.as_ref().map(|place| seal(&place.turned(way))),
-        };
-        let (more_after, more_before) = match way {
-            Way::After => (goes_on, place.is_some() || skip > 0),
-            Way::Before => (true, goes_on),
-        };
-        Ok(Page {
-            next_cursor: more_after.then(|| end(Way::After, items.last())).flatten(),
-            previous_cursor: more_before
-                .then(|| end(Way::Before, items.first()))
-                .flatten(),
-            items,
-        })
     }
 
     /// The first rows of a list that has no pages; `query` as for [`Session::page`].
@@ -116,17 +141,21 @@ impl Session {
     /// # Errors
     ///
     /// As [`Session::run`].
-    pub async fn first<R: FromRow>(
-        &self,
+    #[track_caller]
+    pub fn first<'a, R: FromRow>(
+        &'a self,
         name: &'static str,
         mut query: SelectStatement,
         order: &Order<R>,
         limit: u32,
-    ) -> Result<Vec<R>, Error> {
+    ) -> impl Future<Output = Result<Vec<R>, Error>> + Send + use<'a, R> {
         order.apply(Way::After, &mut query);
         // As a page does, so that both have one plan.
-        let mut items = self.select_page(name, &query, limit.into(), 0).await?;
-        items.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        Ok(items)
+        let rows = self.select_page(name, &query, limit.into(), 0);
+        async move {
+            let mut items = rows.await?;
+            items.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+            Ok(items)
+        }
     }
 }

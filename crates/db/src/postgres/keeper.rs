@@ -94,7 +94,11 @@ impl Keeper {
                 Ok(driver) => driver,
                 Err(e) => {
                     self.shared.away.refused();
-                    tracing::debug!(error = e, wait_ms = backoff.as_millis(), "the database does not take connections");
+                    tracing::debug!(
+                        error = e,
+                        wait_ms = backoff.as_millis(),
+                        "the database does not take connections"
+                    );
                     tokio::time::sleep(backoff).await;
                     backoff = (backoff * 2).min(BACKOFF_CAP);
                     continue;
