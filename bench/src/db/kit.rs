@@ -33,6 +33,10 @@ statements! {
     BY_ID(id: i64) -> One<Item>
         = "SELECT id, group_id, name, body, score, created_at FROM bench_items WHERE id = $1";
 
+    /// Some rows.
+    BY_IDS(ids: Vec<i64>) -> Vec<Item>
+        = "SELECT id, group_id, name, body, score, created_at FROM bench_items WHERE id = ANY($1)";
+
     /// A new row.
     INSERT(group: i64, name: String, body: String) -> One<i64>
         = "INSERT INTO bench_items (group_id, name, body, score, created_at)
@@ -56,6 +60,10 @@ impl Store for Kit {
 
     async fn by_id(&self, id: i64) -> Result<i64> {
         Ok(self.session().run(&BY_ID, (id,)).await?.id)
+    }
+
+    async fn by_ids(&self, ids: Vec<i64>) -> Result<usize> {
+        Ok(self.session().run(&BY_IDS, (ids,)).await?.len())
     }
 
     async fn insert(&self, group: i64, name: String, body: String) -> Result<i64> {

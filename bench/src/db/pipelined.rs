@@ -7,7 +7,7 @@ use anyhow::Result;
 use jiff::Timestamp;
 use tokio_postgres::{Client, NoTls, Row, Statement};
 
-use super::table::{BY_ID, INSERT, PAGE, Store};
+use super::table::{BY_ID, BY_IDS, INSERT, PAGE, Store};
 
 /// As many as the kit's lanes.
 const CONNECTIONS: usize = 4;
@@ -16,6 +16,7 @@ struct Lane {
     client: Client,
     page: Statement,
     by_id: Statement,
+    by_ids: Statement,
     insert: Statement,
 }
 
@@ -48,6 +49,7 @@ impl Pipelined {
             lanes.push(Lane {
                 page: client.prepare(PAGE).await?,
                 by_id: client.prepare(BY_ID).await?,
+                by_ids: client.prepare(BY_IDS).await?,
                 insert: client.prepare(INSERT).await?,
                 client,
             });
@@ -75,6 +77,13 @@ impl Store for Pipelined {
         let lane = self.lane();
         let row = lane.client.query_one(&lane.by_id, &[&id]).await?;
         Ok(Item::from(&row).id)
+    }
+
+    async fn by_ids(&self, ids: Vec<i64>) -> Result<usize> {
+        let lane = self.lane();
+        let rows = lane.client.query(&lane.by_ids, &[&ids]).await?;
+        let items: Vec<Item> = rows.iter().map(Item::from).collect();
+        Ok(items.len())
     }
 
     async fn insert(&self, group: i64, name: String, body: String) -> Result<i64> {

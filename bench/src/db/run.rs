@@ -1,17 +1,17 @@
-//! Rounds of the three contenders in turn.
+//! Rounds of the contenders in turn.
 
 use std::sync::Arc;
 
 use anyhow::{Result, bail};
 use brisk_db::{Db, DbConfig};
 
+use super::diesel::Diesel;
 use super::kit::Kit;
-use super::loaded;
 use super::pipelined::Pipelined;
-use super::related;
+use super::sea_orm::SeaOrm;
 use super::sqlx::Sqlx;
 use super::table::{Ask, CREATE, Store, StoreCaller};
-use super::{bulk, capture};
+use super::{bulk, capture, crowd, insight, loaded, related};
 use crate::Options;
 use crate::engine::Places;
 use crate::load::closed;
@@ -22,7 +22,9 @@ use crate::rounds::Size;
 const CALLERS: [usize; 2] = [32, 512];
 
 /// What `--part` may name.
-const PARTS: [&str; 5] = ["statements", "loader", "together", "bulk", "capture"];
+const PARTS: [&str; 7] = [
+    "statements", "crowd", "loader", "together", "bulk", "capture", "insight",
+];
 
 pub(crate) async fn run(options: &Options) -> Result<()> {
     if let Some(unknown) = options
@@ -44,11 +46,20 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     let url = place.url();
     let db = Db::open(DbConfig::new(url.clone())).await?;
     report.durability(place.durability(&db).await?);
-    let kit = Arc::new(Kit(db.clone()));
     let hand = Arc::new(Pipelined::connect(&url).await?);
     let pool = Arc::new(Sqlx::connect(&url).await?);
     if wanted("statements") {
-        statements(&mut report, &kit, &hand, &pool, size).await?;
+        let mut all = All {
+            kit: Arc::new(Kit(db.clone())),
+            hand: Arc::clone(&hand),
+            sqlx: Arc::clone(&pool),
+            diesel: Arc::new(Diesel::connect(&url)?),
+            sea_orm: SeaOrm::start(&url).await?,
+        };
+        statements(&mut report, &mut all, size).await?;
+    }
+    if wanted("crowd") {
+        crowd::measure(&mut report, &url, size).await?;
     }
     place.run(related::CREATE)?;
     if wanted("loader") {
@@ -68,46 +79,55 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     if wanted("capture") {
         capture::run(&places, size, &mut report).await?;
     }
+    if wanted("insight") {
+        insight::measure(&mut report, &url, size).await?;
+    }
     report.end(options.json.as_deref())
 }
 
-async fn statements(
-    report: &mut Report,
-    kit: &Arc<Kit>,
-    hand: &Arc<Pipelined>,
-    pool: &Arc<Sqlx>,
-    size: Size,
-) -> Result<()> {
+/// The contenders, asked the same in turn.
+struct All {
+    kit: Arc<Kit>,
+    hand: Arc<Pipelined>,
+    sqlx: Arc<Sqlx>,
+    diesel: Arc<Diesel>,
+    sea_orm: SeaOrm,
+}
+
+async fn statements(report: &mut Report, all: &mut All, size: Size) -> Result<()> {
     Report::part("PostgreSQL: statements at the database");
     for ask in Ask::ALL {
         for callers in CALLERS {
-            let (mut a, mut b, mut c) = (Vec::new(), Vec::new(), Vec::new());
+            let mut rates: [Vec<f64>; 5] = Default::default();
             for round in 0..=size.rounds() {
-                let ours = rate(kit, ask, callers, round, size).await?;
-                let theirs = rate(hand, ask, callers, round, size).await?;
-                let pooled = rate(pool, ask, callers, round, size).await?;
+                let of_round = [
+                    rate(&all.kit, ask, callers, round, size).await?,
+                    rate(&all.hand, ask, callers, round, size).await?,
+                    rate(&all.sqlx, ask, callers, round, size).await?,
+                    all.sea_orm.rate(ask, callers, round, size).await?,
+                    rate(&all.diesel, ask, callers, round, size).await?,
+                ];
                 // The first round only warms up.
                 if round > 0 {
-                    a.push(ours);
-                    b.push(theirs);
-                    c.push(pooled);
+                    rates.iter_mut().zip(of_round).for_each(|(r, n)| r.push(n));
                 }
             }
             let what = format!("{}, {callers} callers", ask.title());
-            let row = Row::new("db", what.clone(), Unit::PerSecond, &a).beside(
-                "by hand, pipelined",
-                &a,
-                &b,
-            );
-            report.row(match ask {
-                Ask::Page | Ask::ById => row.goal(Goal::Ratio(0.95)),
-                Ask::Insert => row,
-            });
-            let row = Row::new("db", what, Unit::PerSecond, &a).beside("sqlx", &a, &c);
-            report.row(match ask {
-                Ask::Page | Ask::ById => row.goal(Goal::Ratio(1.8)),
-                Ask::Insert => row,
-            });
+            let [ours, rivals @ ..] = &rates;
+            let goals = [
+                ("by hand, pipelined", Some(0.95)),
+                ("sqlx", Some(1.8)),
+                ("SeaORM", Some(2.5)),
+                ("diesel-async", None),
+            ];
+            for ((name, goal), theirs) in goals.into_iter().zip(rivals) {
+                let row = Row::new("db", what.clone(), Unit::PerSecond, ours);
+                let row = row.beside(name, ours, theirs);
+                report.row(match goal {
+                    Some(goal) => row.goal(Goal::Ratio(goal)),
+                    None => row,
+                });
+            }
         }
     }
     Ok(())

@@ -6,10 +6,10 @@ use sqlx_core::row::Row as _;
 use sqlx_postgres::{PgPool, PgPoolOptions, PgRow};
 use time::OffsetDateTime;
 
-use super::table::{BY_ID, INSERT, PAGE, Store};
+use super::table::{BY_ID, BY_IDS, INSERT, PAGE, Store};
 
-/// The default of sqlx.
-const CONNECTIONS: u32 = 10;
+/// The default of sqlx, and what the other pools get.
+pub(super) const CONNECTIONS: u32 = 10;
 
 #[derive(Clone, Debug)]
 pub(super) struct Sqlx(PgPool);
@@ -47,6 +47,12 @@ impl Store for Sqlx {
     async fn by_id(&self, id: i64) -> Result<i64> {
         let row = query(BY_ID).bind(id).fetch_one(&self.0).await?;
         Ok(Item::from(&row).id)
+    }
+
+    async fn by_ids(&self, ids: Vec<i64>) -> Result<usize> {
+        let rows = query(BY_IDS).bind(ids).fetch_all(&self.0).await?;
+        let items: Vec<Item> = rows.iter().map(Item::from).collect();
+        Ok(items.len())
     }
 
     async fn insert(&self, group: i64, name: String, body: String) -> Result<i64> {

@@ -38,12 +38,19 @@ pub(super) const BY_ID: &str =
 pub(super) const INSERT: &str = "INSERT INTO bench_items (group_id, name, body, score, created_at)
     VALUES ($1, $2, $3, 1.5, now()) RETURNING id";
 
+/// Ids of one question for many.
+pub(super) const SOME: usize = 50;
+
+pub(super) const BY_IDS: &str = "SELECT id, group_id, name, body, score, created_at FROM bench_items WHERE id = ANY($1)";
+
 /// What a contender can do; each answers decoded rows.
 pub(super) trait Store: Clone + Send + Sync + 'static {
     /// The number of rows in the newest page of a group.
     fn page(&self, group: i64) -> impl Future<Output = Result<usize>> + Send;
     /// The id of the row with that id.
     fn by_id(&self, id: i64) -> impl Future<Output = Result<i64>> + Send;
+    /// The number of rows with these ids.
+    fn by_ids(&self, ids: Vec<i64>) -> impl Future<Output = Result<usize>> + Send;
     /// The id of a new row.
     fn insert(
         &self,
@@ -57,16 +64,18 @@ pub(super) trait Store: Clone + Send + Sync + 'static {
 pub(super) enum Ask {
     Page,
     ById,
+    ByIds,
     Insert,
 }
 
 impl Ask {
-    pub(super) const ALL: [Self; 3] = [Self::Page, Self::ById, Self::Insert];
+    pub(super) const ALL: [Self; 4] = [Self::Page, Self::ById, Self::ByIds, Self::Insert];
 
     pub(super) const fn title(self) -> &'static str {
         match self {
             Self::Page => "page of 20 rows",
             Self::ById => "row by id",
+            Self::ByIds => "50 rows by id",
             Self::Insert => "insert returning id, durable",
         }
     }
@@ -102,6 +111,13 @@ impl<S: Store> Caller for StoreCaller<S> {
                 let id = self.rng.i64(1..=ROWS);
                 let found = self.store.by_id(id).await?;
                 ensure!(found == id, "asked for {id}, got {found}");
+            }
+            Ask::ByIds => {
+                // Neighbours of a random place, so that no id comes twice.
+                let first = self.rng.i64(1..=ROWS - 50 * 7);
+                let ids = (0..50).map(|n| first + n * 7).collect();
+                let rows = self.store.by_ids(ids).await?;
+                ensure!(rows == SOME, "{rows} rows of {SOME} ids");
             }
             Ask::Insert => {
                 let group = self.rng.i64(0..GROUPS);

@@ -75,6 +75,11 @@ impl Outcome {
         float(self.latency.value_at_quantile(0.95)) / 1e6
     }
 
+    /// 99 of 100 were answered within this, in milliseconds.
+    pub(crate) fn p99_ms(&self) -> f64 {
+        float(self.latency.value_at_quantile(0.99)) / 1e6
+    }
+
     /// In milliseconds.
     pub(crate) fn mean_ms(&self) -> f64 {
         self.latency.mean() / 1e6
