@@ -4,7 +4,9 @@ use anyhow::Result;
 use diesel::prelude::*;
 use diesel_async::pooled_connection::AsyncDieselConnectionManager;
 use diesel_async::pooled_connection::deadpool::{Object, Pool};
-use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
+// By its name: it hides the blocking one of the prelude.
+use diesel_async::AsyncPgConnection;
+use diesel_async::RunQueryDsl;
 use time::OffsetDateTime;
 
 use super::sqlx::CONNECTIONS;
@@ -52,7 +54,9 @@ pub(super) struct Diesel(Pool<AsyncPgConnection>);
 impl Diesel {
     pub(super) fn connect(url: &str) -> Result<Self> {
         let manager = AsyncDieselConnectionManager::<AsyncPgConnection>::new(url);
-        let pool = Pool::builder(manager).max_size(CONNECTIONS as usize).build()?;
+        let pool = Pool::builder(manager)
+            .max_size(CONNECTIONS as usize)
+            .build()?;
         Ok(Self(pool))
     }
 

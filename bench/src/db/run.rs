@@ -23,7 +23,13 @@ const CALLERS: [usize; 2] = [32, 512];
 
 /// What `--part` may name.
 const PARTS: [&str; 7] = [
-    "statements", "crowd", "loader", "together", "bulk", "capture", "insight",
+    "statements",
+    "crowd",
+    "loader",
+    "together",
+    "bulk",
+    "capture",
+    "insight",
 ];
 
 pub(crate) async fn run(options: &Options) -> Result<()> {

@@ -59,7 +59,9 @@ impl SeaOrm {
         self.rounds.write_all(line.as_bytes()).await?;
         self.rounds.flush().await?;
         match self.rates.next_line().await? {
-            Some(rate) => rate.parse().context("SeaORM's program did not answer a rate"),
+            Some(rate) => rate
+                .parse()
+                .context("SeaORM's program did not answer a rate"),
             None => bail!("SeaORM's program has ended"),
         }
     }

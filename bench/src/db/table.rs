@@ -41,7 +41,8 @@ pub(super) const INSERT: &str = "INSERT INTO bench_items (group_id, name, body, 
 /// Ids of one question for many.
 pub(super) const SOME: usize = 50;
 
-pub(super) const BY_IDS: &str = "SELECT id, group_id, name, body, score, created_at FROM bench_items WHERE id = ANY($1)";
+pub(super) const BY_IDS: &str =
+    "SELECT id, group_id, name, body, score, created_at FROM bench_items WHERE id = ANY($1)";
 
 /// What a contender can do; each answers decoded rows.
 pub(super) trait Store: Clone + Send + Sync + 'static {
