@@ -28,6 +28,12 @@ use crate::column::BoxedError;
 const BUSY: Duration = Duration::from_millis(2);
 const IDLE: Duration = Duration::from_millis(10);
 
+/// The same while many write: a look costs the server as much as ten captured updates, so it should find as many.
+const CROWDED: Duration = Duration::from_millis(6);
+
+/// What a look finds at least where many write.
+const CROWD: usize = 10;
+
 /// The wait before the second attempt to connect; doubles up to [`BACKOFF_CAP`].
 const BACKOFF_START: Duration = Duration::from_millis(20);
 const BACKOFF_CAP: Duration = Duration::from_millis(500);
@@ -140,23 +146,19 @@ impl Relay {
             return Ok(());
         };
         *backoff = BACKOFF_START;
-        let mut pause = BUSY;
+        let (mut pause, mut gap) = (BUSY, BUSY);
         loop {
             drop(timeout(pause, self.hub.wake.notified()).await);
-            if began.elapsed() < BUSY {
-                sleep(BUSY.saturating_sub(began.elapsed())).await;
-            }
+            sleep(gap.saturating_sub(began.elapsed())).await;
             began = Instant::now();
             let left = WATCHDOG.saturating_sub(place.looked_at.elapsed());
             let Ok(looked) = timeout(left, self.look(&mut place, pause == IDLE)).await else {
                 self.hub.lose();
                 return Err("the database did not answer in time".into());
             };
-            pause = if looked? > 0 {
-                BUSY
-            } else {
-                (pause * 2).min(IDLE)
-            };
+            let rows = looked?;
+            gap = if rows < CROWD { BUSY } else { CROWDED };
+            pause = if rows > 0 { gap } else { (pause * 2).min(IDLE) };
             if place.cared_at.elapsed() >= CARE_EVERY {
                 place.cared_at = Instant::now();
                 let Ok(cared) = timeout(WATCHDOG / 2, self.care(&mut place)).await else {

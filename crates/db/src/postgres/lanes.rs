@@ -156,11 +156,19 @@ impl Lanes {
 
     /// The least busy connection of those that fit, if there is one now.
     pub(super) fn free(&self, made: Made) -> Option<Arc<Connection>> {
-        self.opened()
-            .iter()
-            .filter_map(|lane| lane.connection.borrow().clone())
-            .filter(|connection| connection.is_live(made))
-            .min_by_key(|connection| connection.in_flight())
+        let mut best: Option<(usize, Arc<Connection>)> = None;
+        for lane in self.opened() {
+            // Not cloned to be looked at: all callers of all threads count on the same connections.
+            let connection = lane.connection.borrow();
+            let Some(connection) = connection.as_ref().filter(|c| c.is_live(made)) else {
+                continue;
+            };
+            let crowd = connection.in_flight();
+            if best.as_ref().is_none_or(|(least, _)| crowd < *least) {
+                best = Some((crowd, Arc::clone(connection)));
+            }
+        }
+        best.map(|(_, connection)| connection)
     }
 
     /// The same; waits for one while there is none.
