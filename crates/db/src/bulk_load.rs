@@ -6,6 +6,7 @@ use std::pin::pin;
 use futures::{Stream, StreamExt as _};
 
 use crate::bulk::{OnConflict, Record};
+use crate::database::System;
 use crate::error::Error;
 use crate::session::Session;
 
@@ -55,6 +56,9 @@ impl From<Halted> for Error {
     }
 }
 
+/// Rows of a chunk on PostgreSQL, where a commit and its round trips cost as much as some hundred narrow rows.
+const POSTGRES_ROWS: usize = 20_000;
+
 /// How a chunk is written.
 #[derive(Clone, Copy)]
 struct Rule<'a> {
@@ -91,7 +95,10 @@ impl Session {
                 on_conflict: OnConflict::Fail,
                 refusals: 0,
             },
-            chunk_rows: self.db().bulk_rows(),
+            chunk_rows: match self.db().system() {
+                System::Sqlite => self.db().bulk_rows(),
+                System::Postgres => POSTGRES_ROWS,
+            },
             progress: Box::new(|_| {}),
             rows: std::marker::PhantomData,
         }
@@ -106,7 +113,8 @@ impl<'a, T: Record + Clone> BulkLoad<'a, T> {
         self
     }
 
-    /// Rows written at once. Default: [`Db::bulk_rows`](crate::Db::bulk_rows). Memory holds two chunks.
+    /// Rows written at once. Default: 20,000 on PostgreSQL, [`Db::bulk_rows`](crate::Db::bulk_rows) on SQLite, where every
+    /// other write waits meanwhile. Memory holds two chunks.
     #[must_use]
     pub fn chunk_rows(mut self, rows: usize) -> Self {
         self.chunk_rows = rows.max(1);
