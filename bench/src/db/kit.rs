@@ -12,8 +12,8 @@ use super::table::Store;
     dead_code,
     reason = "decoding it is part of what is measured; nobody reads it"
 )]
-struct Item {
-    id: i64,
+pub(super) struct Item {
+    pub(super) id: i64,
     group_id: i64,
     name: String,
     body: String,
@@ -25,12 +25,12 @@ statements! {
     prefix "bench.item";
 
     /// The newest page of a group.
-    PAGE(group: i64) -> Vec<Item>
+    pub(super) PAGE(group: i64) -> Vec<Item>
         = "SELECT id, group_id, name, body, score, created_at FROM bench_items
             WHERE group_id = $1 ORDER BY created_at DESC, id DESC LIMIT 20";
 
     /// One row.
-    BY_ID(id: i64) -> One<Item>
+    pub(super) BY_ID(id: i64) -> One<Item>
         = "SELECT id, group_id, name, body, score, created_at FROM bench_items WHERE id = $1";
 
     /// Some rows.
