@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use brisk_core::{Class, Failure as _, Scope, TenantId};
 use brisk_db::{Db, Error, Session};
+use tokio::task::unconstrained;
 
 use crate::harness::{COUNT, LONG, SLOW_APART, TestDb, add};
 
@@ -26,13 +27,22 @@ where
         one.await;
         done.fetch_add(1, Ordering::Relaxed);
     });
-    let mut crowd = Box::pin(futures::future::join_all(counting));
-    assert!(futures::poll!(&mut crowd).is_pending());
-    // In one task, so that a busy machine cannot let one of them sleep while the other goes on.
+    // In one task, so that a busy machine cannot let one of them sleep while the other goes on. Each is polled once, so
+    // that all stand in line, and without tokio's budget, which would end that early.
+    let mut crowd = Vec::new();
+    unconstrained(async {
+        for mut one in counting.map(Box::pin) {
+            if futures::poll!(&mut one).is_pending() {
+                crowd.push(one);
+            }
+        }
+    })
+    .await;
     let other = async {
         other.await;
         done.load(Ordering::Relaxed)
     };
+    let crowd = futures::future::join_all(crowd);
     futures::future::join(Box::pin(other), crowd).await.0
 }
 
