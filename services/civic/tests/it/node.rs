@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::process::Stdio;
 
 use brisk::prelude::Clock;
-use brisk_testkit::files::Folder;
+use brisk_testkit::files::{Folder, SqliteFile};
 use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, Command};
 
+use crate::client::Client;
 use crate::wait::{PATIENCE, eventually};
 
 /// The database of the node, and the file where it says its address.
@@ -26,7 +27,10 @@ impl NodeProcess {
         let folder = Folder::new().unwrap();
         let file = folder.path().join("address");
         let child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "node::serve_for_another_process", "--ignored"])
+            .args([
+                "--exact",
+                "node::a_node_in_a_process_of_its_own_ends_with_its_input",
+            ])
             .env(URL, url)
             .env(ADDRESS_FILE, &file)
             .stdin(Stdio::piped())
@@ -51,20 +55,29 @@ impl NodeProcess {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "other tests run it as a process of its own"]
-async fn serve_for_another_process() {
-    let (Ok(url), Ok(file)) = (std::env::var(URL), std::env::var(ADDRESS_FILE)) else {
-        return;
-    };
-    let running = crate::world::start(&url, &Clock::system()).await;
+/// The other end: serves until its input ends, which it does with the process that started it, however that ends.
+async fn serve(url: &str, file: &str) {
+    let running = crate::world::start(url, &Clock::system()).await;
     let unfinished = format!("{file}.new");
     tokio::fs::write(&unfinished, running.address().to_string())
         .await
         .unwrap();
-    tokio::fs::rename(&unfinished, &file).await.unwrap();
-    // The pipe ends with the process that started us, however that ends.
+    tokio::fs::rename(&unfinished, file).await.unwrap();
     let mut rest = Vec::new();
     tokio::io::stdin().read_to_end(&mut rest).await.unwrap();
     running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_in_a_process_of_its_own_ends_with_its_input() {
+    if let (Ok(url), Ok(file)) = (std::env::var(URL), std::env::var(ADDRESS_FILE)) {
+        return serve(&url, &file).await;
+    }
+    let file = SqliteFile::new().unwrap();
+    let mut node = NodeProcess::start(&file.url()).await;
+    let live = Client::new(node.address).get("/health/live").await;
+    assert_eq!(live.status, 200);
+    drop(node.child.stdin.take());
+    let ended = tokio::time::timeout(PATIENCE, node.child.wait()).await;
+    assert!(ended.unwrap().unwrap().success());
 }

@@ -13,14 +13,11 @@ use super::check::check;
 use super::world::furnish;
 use crate::chance::{Seed, is_full};
 
-/// Names the database that the child uses, and which run on it this is; without it the child's test does nothing.
+/// Names the database that the child uses, and which run on it this is; the child is the same test with it.
 const CHILD: &str = "BRISK_DB_TEST_HISTORY";
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn child_that_writes_until_it_is_killed() {
-    let Ok(told) = std::env::var(CHILD) else {
-        return;
-    };
+/// Has the crowd write and say so until it is killed.
+async fn write(told: &str) {
     let (run, url) = told.split_once(' ').unwrap();
     let db = Db::open(DbConfig::new(url)).await.unwrap();
     let seed = Seed::draw();
@@ -33,8 +30,11 @@ async fn child_that_writes_until_it_is_killed() {
     crowd.complaint().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_kill_loses_or_doubles_anything_on_sqlite() {
+    if let Ok(told) = std::env::var(CHILD) {
+        return write(&told).await;
+    }
     let seed = Seed::draw();
     let mut rng = seed.rng(0);
     let file = SqliteFile::new().unwrap();
@@ -47,7 +47,7 @@ async fn no_kill_loses_or_doubles_anything_on_sqlite() {
         let first = book.len();
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args([
-                "history::killed::child_that_writes_until_it_is_killed",
+                "history::killed::no_kill_loses_or_doubles_anything_on_sqlite",
                 "--exact",
                 "--nocapture",
             ])
