@@ -14,6 +14,7 @@ mod ledger;
 mod principal;
 mod print;
 mod scope;
+mod ticks;
 mod trace;
 
 pub use clock::{Clock, Ids};
@@ -29,6 +30,7 @@ pub use print::{Print, PrintKind};
 pub use scope::{RequestId, Scope};
 #[doc(hidden)]
 pub use serde as __serde;
+pub use ticks::Ticks;
 pub use trace::{
     AnswerShape, Excuse, FindingKind, Looked, MOST_EVENTS, Site, Trace, TraceEvent, Way,
 };

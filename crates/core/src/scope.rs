@@ -70,6 +70,18 @@ impl Scope {
         }
     }
 
+    /// Work of ours that others may wait for too, and that goes on when this work is given up: for `tenant`, named `subject`,
+    /// until `span` from now, at the cost of the same ledger.
+    #[must_use]
+    pub fn apart(&self, tenant: TenantId, subject: &str, span: std::time::Duration) -> Self {
+        Self::new(
+            tenant,
+            Arc::new(Principal::system(subject)),
+            Deadline::after(span),
+            Arc::clone(&self.ledger),
+        )
+    }
+
     /// The same work with an earlier end.
     #[must_use]
     pub fn shortened(&self, span: std::time::Duration) -> Self {
