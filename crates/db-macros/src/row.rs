@@ -50,6 +50,10 @@ pub(crate) fn expand(input: TokenStream) -> syn::Result<TokenStream> {
             fn from_row(row: &::brisk_db::Row<'_>) -> ::std::result::Result<Self, ::brisk_db::DecodeError> {
                 ::std::result::Result::Ok(Self { #(#idents: row.get(#positions)?),* })
             }
+
+            fn heap_bytes(&self) -> usize {
+                0 #(+ ::brisk_db::Column::heap_bytes(&self.#idents))*
+            }
         }
     })
 }

@@ -47,6 +47,11 @@ pub trait Column: Sized + Send + 'static {
     ///
     /// When the stored value is NULL or not of this type.
     fn from_raw(raw: Raw<'_>) -> Result<Self, BoxedError>;
+
+    /// Bytes that the value holds outside of itself, for whoever keeps it within a bound; about, and 0 for plain values.
+    fn heap_bytes(&self) -> usize {
+        0
+    }
 }
 
 fn pg<'a, T: FromSql<'a>>(ty: &Type, bytes: Option<&'a [u8]>) -> Result<T, BoxedError> {
@@ -141,6 +146,10 @@ impl Column for String {
             Raw::Sqlite(_) => Err(unexpected(raw, "text")),
         }
     }
+
+    fn heap_bytes(&self) -> usize {
+        self.capacity()
+    }
 }
 
 impl Column for Cow<'static, str> {
@@ -152,6 +161,13 @@ impl Column for Cow<'static, str> {
 
     fn from_raw(raw: Raw<'_>) -> Result<Self, BoxedError> {
         String::from_raw(raw).map(Cow::Owned)
+    }
+
+    fn heap_bytes(&self) -> usize {
+        match self {
+            Self::Borrowed(_) => 0,
+            Self::Owned(text) => text.capacity(),
+        }
     }
 }
 
@@ -181,6 +197,10 @@ impl Column for Vec<u8> {
             Raw::Sqlite(ValueRef::Blob(bytes)) => Ok(bytes.to_vec()),
             Raw::Sqlite(_) => Err(unexpected(raw, "bytes")),
         }
+    }
+
+    fn heap_bytes(&self) -> usize {
+        self.capacity()
     }
 }
 
@@ -262,11 +282,29 @@ impl<T: Column> Column for Option<T> {
             T::from_raw(raw).map(Some)
         }
     }
+
+    fn heap_bytes(&self) -> usize {
+        self.as_ref().map_or(0, Column::heap_bytes)
+    }
 }
 
 /// A value kept as JSON: `jsonb` on PostgreSQL, text on SQLite.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Json<T>(pub T);
+
+/// Counts what is written.
+struct Length(usize);
+
+impl std::io::Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
 
 impl<T: Serialize + DeserializeOwned + Send + 'static> Column for Json<T> {
     const KIND: Kind = Kind::Json;
@@ -286,6 +324,15 @@ impl<T: Serialize + DeserializeOwned + Send + 'static> Column for Json<T> {
             _ => return Err(unexpected(raw, "JSON")),
         };
         Ok(Self(serde_json::from_slice(text)?))
+    }
+
+    fn heap_bytes(&self) -> usize {
+        // Parsed, it holds about twice its text.
+        let mut length = Length(0);
+        match serde_json::to_writer(&mut length, &self.0) {
+            Ok(()) => 2 * length.0,
+            Err(_) => size_of::<T>(),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! `Db`: one type, two engines inside; no service knows which.
 
+use std::any::Any;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
@@ -38,6 +39,7 @@ struct Inner {
     hub: Arc<Hub>,
     texts: Texts,
     capturing: Task,
+    companion: OnceLock<Box<dyn Any + Send + Sync>>,
 }
 
 #[derive(Debug)]
@@ -55,7 +57,7 @@ pub(crate) enum Begin {
 }
 
 /// Which engine is inside: for logs, metrics, the console and a store's hint to one planner, never for a service's logic.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum System {
     /// One file.
     Sqlite,
@@ -138,6 +140,7 @@ impl Db {
             hub,
             texts: Texts::default(),
             capturing: Task::default(),
+            companion: OnceLock::new(),
         })))
     }
 
@@ -227,6 +230,21 @@ impl Db {
     /// The changes of captured tables, as they are committed.
     pub fn changes(&self) -> ChangeStream {
         ChangeStream::new(self.clone())
+    }
+
+    /// What lives as long as this database and belongs to it alone, made at the first call: its caches. There is one kind.
+    ///
+    /// It must not hold the database, which then would never be closed; a [`StreamWatch`](crate::StreamWatch) is fine.
+    ///
+    /// # Panics
+    ///
+    /// When it was made as another type.
+    pub fn companion<T: Any + Send + Sync>(&self, make: impl FnOnce(&Self) -> T) -> &T {
+        let companion = self.0.companion.get_or_init(|| Box::new(make(self)));
+        let companion: &(dyn Any + Send + Sync) = &**companion;
+        companion
+            .downcast_ref()
+            .expect("a database has companions of one type")
     }
 
     /// Finishes the writes that wait and closes all connections.

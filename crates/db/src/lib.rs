@@ -19,6 +19,7 @@ mod database;
 mod error;
 mod fair;
 mod fold;
+mod footprint;
 mod hooks;
 mod load;
 mod migrate;
@@ -48,7 +49,7 @@ pub use bulk::{OnConflict, Record};
 pub use bulk_load::{BulkLoad, BulkProgress, Halted, Loaded, Refused};
 pub use capture::{
     BadPosition, Capture, Captured, Cell, Cells, Change, ChangeStream, Commit, Event, HookGuard,
-    Position, ResetReason, Standing, Subscription, Ticket, What, Wrote,
+    Position, ResetReason, Standing, StreamWatch, Subscription, Ticket, What, Wrote,
 };
 pub use column::{BoxedError, Column, Json, Raw};
 pub use config::{DbConfig, LoadConfig, PostgresConfig, SqliteConfig};
@@ -56,6 +57,7 @@ pub use cursor::CursorKey;
 pub use database::{Db, System};
 pub use error::{Constraint, Error};
 pub use fold::{Fold, FoldConfig};
+pub use footprint::{Footprint, Read, ReadText};
 #[doc(hidden)]
 pub use load::text as load_text;
 pub use load::{Answer, Load, LoadKey, Many, Related, SharedLoads, each};

@@ -89,6 +89,11 @@ pub trait FromRow: Sized + Send + 'static {
     ///
     /// [`DecodeError`] when a value does not fit.
     fn from_row(row: &Row<'_>) -> Result<Self, DecodeError>;
+
+    /// Bytes that the row holds outside of itself; see [`Column::heap_bytes`].
+    fn heap_bytes(&self) -> usize {
+        0
+    }
 }
 
 /// A row of one column.
@@ -99,6 +104,10 @@ macro_rules! scalar {
 
             fn from_row(row: &Row<'_>) -> Result<Self, DecodeError> {
                 row.get(0)
+            }
+
+            fn heap_bytes(&self) -> usize {
+                Column::heap_bytes(self)
             }
         }
     )*};
@@ -119,6 +128,10 @@ impl<T: Column> FromRow for Option<T> {
 
     fn from_row(row: &Row<'_>) -> Result<Self, DecodeError> {
         row.get(0)
+    }
+
+    fn heap_bytes(&self) -> usize {
+        Column::heap_bytes(self)
     }
 }
 

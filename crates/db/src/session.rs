@@ -15,6 +15,7 @@ use crate::bulk::{Insert, OnConflict, Record};
 use crate::capture::{self, Capture, Position};
 use crate::database::{Db, Engine};
 use crate::error::Error;
+use crate::footprint::Footprint;
 use crate::hooks::Hooks;
 use crate::observe::Ended;
 use crate::row::FromRow;
@@ -38,6 +39,7 @@ pub struct Session {
     pub(crate) sight: Sight,
     /// Writes are refused.
     pub(crate) read_only: bool,
+    pub(crate) footprint: Option<Arc<dyn Footprint>>,
 }
 
 impl Session {
@@ -49,6 +51,7 @@ impl Session {
             hooks: None,
             sight,
             read_only: false,
+            footprint: None,
         }
     }
 
@@ -413,6 +416,7 @@ impl Session {
     ) -> Result<S::Out, Error> {
         let name = call.name;
         self.may_write(name, call.writes)?;
+        self.tell_footprint(&call);
         let kinds = call.kinds;
         let wrote = self.about_to_write(std::iter::once(call.writes()));
         let writes = call.writes;

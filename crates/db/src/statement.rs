@@ -184,6 +184,9 @@ pub trait Shape: Send + 'static {
     ///
     /// [`Error::NoRow`] when exactly one row was promised and none came.
     fn build(name: &'static str, rows: Vec<Self::Row>, affected: u64) -> Result<Self::Out, Error>;
+
+    /// Bytes that an answer holds outside of itself; see [`Column::heap_bytes`].
+    fn heap_bytes(out: &Self::Out) -> usize;
 }
 
 /// Exactly one row; none is an error of ours, not the client's.
@@ -203,6 +206,10 @@ impl<T: FromRow> Shape for Option<T> {
     fn build(_: &'static str, rows: Vec<T>, _: u64) -> Result<Self, Error> {
         Ok(rows.into_iter().next())
     }
+
+    fn heap_bytes(out: &Self) -> usize {
+        out.as_ref().map_or(0, T::heap_bytes)
+    }
 }
 
 impl<T: FromRow> Shape for Vec<T> {
@@ -213,6 +220,11 @@ impl<T: FromRow> Shape for Vec<T> {
 
     fn build(_: &'static str, rows: Self, _: u64) -> Result<Self, Error> {
         Ok(rows)
+    }
+
+    fn heap_bytes(out: &Self) -> usize {
+        let rows: usize = out.iter().map(T::heap_bytes).sum();
+        rows + out.capacity() * size_of::<T>()
     }
 }
 
@@ -227,6 +239,10 @@ impl<T: FromRow> Shape for One<T> {
             .next()
             .ok_or(Error::NoRow { statement: name })
     }
+
+    fn heap_bytes(out: &T) -> usize {
+        out.heap_bytes()
+    }
 }
 
 impl Shape for Affected {
@@ -237,6 +253,10 @@ impl Shape for Affected {
 
     fn build(_: &'static str, _: Vec<()>, affected: u64) -> Result<u64, Error> {
         Ok(affected)
+    }
+
+    fn heap_bytes(_: &u64) -> usize {
+        0
     }
 }
 

@@ -152,6 +152,18 @@ pub struct Wrote {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticket(pub(crate) u64);
 
+impl Ticket {
+    /// From the number that [`Ticket::get`] answered in this process.
+    pub const fn from_raw(raw: u64) -> Self {
+        Self(raw)
+    }
+
+    /// A number that grows with the stream.
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
 /// Why all that was derived from earlier events is void.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ResetReason {

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 use std::time::{Duration, Instant};
 
+use brisk_core::Ticks;
 use tokio::sync::{Notify, mpsc, watch};
 
 use super::change::{Commit, Event, ResetReason, Ticket};
@@ -46,9 +47,8 @@ pub(crate) struct Hub {
     subscribers: Mutex<Vec<Subscriber>>,
     head: watch::Sender<Option<Position>>,
     declarations: RwLock<Arc<Declarations>>,
-    base: Instant,
     phase: Mutex<Phase>,
-    /// Nanoseconds after `base` until which the stream is trusted; readers look here only.
+    /// The tick until which the stream is trusted; readers look here only.
     trusted_until: AtomicU64,
     /// Looks at the database that were begun, and the latest of those that were told to their end.
     begun: AtomicU64,
@@ -90,7 +90,6 @@ impl Default for Hub {
             subscribers: Mutex::default(),
             head: watch::Sender::new(None),
             declarations: RwLock::default(),
-            base: Instant::now(),
             phase: Mutex::new(Phase::Off),
             trusted_until: AtomicU64::new(0),
             begun: AtomicU64::new(0),
@@ -264,14 +263,13 @@ impl Hub {
     }
 
     fn trust_until(&self, end: Instant) {
-        let nanos = end.saturating_duration_since(self.base).as_nanos();
-        let nanos = u64::try_from(nanos).unwrap_or(u64::MAX);
-        self.trusted_until.store(nanos, Ordering::SeqCst);
+        let left = end.saturating_duration_since(Instant::now());
+        let until = Ticks::now().after(left);
+        self.trusted_until.store(until.get(), Ordering::SeqCst);
     }
 
     pub(crate) fn is_trusted(&self) -> bool {
-        let until = self.trusted_until.load(Ordering::SeqCst);
-        until > 0 && self.base.elapsed() < Duration::from_nanos(until)
+        Ticks::now().get() < self.trusted_until.load(Ordering::Acquire)
     }
 
     pub(crate) fn standing(&self) -> Standing {

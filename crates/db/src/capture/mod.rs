@@ -36,7 +36,7 @@ pub use hub::Standing;
 pub(crate) use notes::Notes;
 pub(crate) use position::position;
 pub use position::{BadPosition, Position};
-pub use stream::{ChangeStream, HookGuard, Subscription};
+pub use stream::{ChangeStream, HookGuard, StreamWatch, Subscription};
 pub(crate) use task::{Task, migrated_postgres, migrated_sqlite};
 pub(crate) use written::{Texts, tell};
 

@@ -58,12 +58,9 @@ impl ChangeStream {
     /// [`Wrote`](Event::Wrote) then, and of the exact changes some milliseconds later.
     #[must_use = "the hook is gone when this is dropped"]
     pub fn on_event(&self, hook: impl Fn(&Event) + Send + Sync + 'static) -> HookGuard {
-        let id = self.hub().add_hook(Arc::new(hook));
+        let guard = self.watch().on_event(hook);
         self.start();
-        HookGuard {
-            hub: Arc::clone(self.hub()),
-            id,
-        }
+        guard
     }
 
     /// Calls `told` whenever rows of these tables may have changed: with the tenant whose rows they are, or with none
@@ -96,10 +93,13 @@ impl ChangeStream {
             Event::Reset(_) | Event::Lost => told(None),
             Event::Trusted => {}
         };
-        let id = self.hub().add_hook(Arc::new(hook));
-        HookGuard {
+        self.watch().on_event(hook)
+    }
+
+    /// The same stream, without the database.
+    pub fn watch(&self) -> StreamWatch {
+        StreamWatch {
             hub: Arc::clone(self.hub()),
-            id,
         }
     }
 
@@ -156,6 +156,43 @@ impl ChangeStream {
     /// Whether any table is captured.
     pub fn captures_any(&self) -> bool {
         !self.hub().declarations().is_empty()
+    }
+}
+
+/// The same stream for whoever must not keep the database open: what it is known to be, and hooks.
+#[derive(Clone, Debug)]
+pub struct StreamWatch {
+    hub: Arc<Hub>,
+}
+
+impl StreamWatch {
+    /// As [`ChangeStream::is_trusted`].
+    pub fn is_trusted(&self) -> bool {
+        self.hub.is_trusted()
+    }
+
+    /// As [`ChangeStream::has_passed`].
+    pub fn has_passed(&self, ticket: Ticket) -> bool {
+        self.hub.has_passed(ticket)
+    }
+
+    /// As [`ChangeStream::position`].
+    pub fn position(&self) -> Option<Position> {
+        self.hub.head().borrow().clone()
+    }
+
+    /// As [`ChangeStream::captured`].
+    pub fn captured(&self, table: &str) -> Option<Captured> {
+        self.hub.declarations().get(table).cloned()
+    }
+
+    /// As [`ChangeStream::on_event`], but it does not start the stream: a server does, and a command need not.
+    #[must_use = "the hook is gone when this is dropped"]
+    pub fn on_event(&self, hook: impl Fn(&Event) + Send + Sync + 'static) -> HookGuard {
+        HookGuard {
+            hub: Arc::clone(&self.hub),
+            id: self.hub.add_hook(Arc::new(hook)),
+        }
     }
 }
 

@@ -61,6 +61,10 @@ impl Session {
         if let Some(witness) = &mut witness {
             witness.parameter(&key.clone().into_value());
         }
+        if self.footprint().is_some() {
+            let keys = std::slice::from_ref(&key);
+            self.tell_footprint(&load.call(self.tenant(), keys, self.scope().deadline(), site));
+        }
         let guest = Guest {
             key,
             ledger: std::ptr::from_ref(self.scope().ledger()).addr(),

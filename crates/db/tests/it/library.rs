@@ -89,7 +89,6 @@ pub(crate) struct Temper {
 
 #[derive(Clone, Debug, FromRow)]
 pub(crate) struct Endless {
-    #[expect(dead_code, reason = "no row ever comes")]
     id: i64,
 }
 

@@ -1,7 +1,6 @@
 use brisk_db::{Affected, Finding, FromRow, statements};
 
 #[derive(Debug, FromRow)]
-#[expect(dead_code, reason = "only its columns are looked at")]
 struct OwnerRow {
     id: i64,
     email: String,

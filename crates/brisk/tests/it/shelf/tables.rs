@@ -65,7 +65,6 @@ pub(super) struct City {
 #[derive(Clone, Debug, FromRow)]
 pub(super) struct Event {
     pub(super) id: i64,
-    #[expect(dead_code, reason = "a column as rows have them")]
     pub(super) what: String,
 }
 
