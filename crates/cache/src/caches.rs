@@ -1,0 +1,173 @@
+//! All caches of a database in this process.
+
+use std::any::Any;
+use std::sync::{Arc, OnceLock, RwLock, Weak};
+
+use brisk_core::{Clock, TenantId};
+use brisk_db::{Db, HookGuard};
+use tokio::sync::Semaphore;
+
+use crate::board::Boards;
+use crate::cache::{Builder, View};
+use crate::policy::Policy;
+use crate::stats::CacheStats;
+use crate::trail::{Ground, Plans};
+
+/// Loads that nobody waits for, at once; past that old entries are handed out without one.
+const REFRESHES: usize = 64;
+
+/// Makes caches over a database, and shows and empties them. Cheap to clone; a database has one.
+///
+/// It follows the database's change stream from the first call of [`Caches::of`] on. Results of rows are kept while
+/// that [is trusted](brisk_db::ChangeStream::is_trusted): a server [starts](brisk_db::ChangeStream::start) it, and a
+/// command that does not goes without.
+#[derive(Clone, Debug)]
+pub struct Caches(pub(crate) Arc<Shared>);
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) ground: Arc<Ground>,
+    clock: OnceLock<Clock>,
+    pub(crate) refreshes: Arc<Semaphore>,
+    views: RwLock<Vec<Weak<dyn View>>>,
+    slots: RwLock<Vec<Option<Arc<dyn Any + Send + Sync>>>>,
+    _hook: HookGuard,
+}
+
+const POISONED: &str = "no holder of this lock can panic";
+
+/// One entry, for people.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct EntryView {
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// Its key; none for a cache whose keys are secret.
+    pub key: Option<String>,
+    /// How long ago it was loaded, in milliseconds.
+    pub age_ms: u64,
+    /// Bytes that it takes, about.
+    pub bytes: u64,
+    /// Whether the next caller would get it.
+    pub counts: bool,
+    /// What it depends on, as `table/precision`.
+    pub depends_on: Vec<String>,
+}
+
+impl Caches {
+    /// Those of a database.
+    pub fn of(db: &Db) -> Self {
+        Self::on(db).clone()
+    }
+
+    /// The same, borrowed.
+    pub(crate) fn on(db: &Db) -> &Self {
+        db.companion(|db| {
+            let watch = db.changes().watch();
+            let ground = Arc::new(Ground {
+                watch: watch.clone(),
+                boards: Boards::default(),
+                plans: Plans::default(),
+            });
+            let heard = Arc::clone(&ground);
+            Self(Arc::new(Shared {
+                _hook: watch.on_event(move |event| heard.boards.hear(event)),
+                ground,
+                clock: OnceLock::new(),
+                refreshes: Arc::new(Semaphore::new(REFRESHES)),
+                views: RwLock::default(),
+                slots: RwLock::default(),
+            }))
+        })
+    }
+
+    /// Ages are measured by `clock` from now on; before the first cache is made.
+    #[must_use]
+    pub fn with_clock(self, clock: &Clock) -> Self {
+        self.0.clock.get_or_init(|| clock.clone());
+        self
+    }
+
+    /// A new cache. Its name stands in metrics and views: `<service>.<what>`.
+    pub fn cache<K, V>(&self, name: &'static str, policy: Policy) -> Builder<K, V> {
+        Builder::new(self.clone(), name, policy)
+    }
+
+    /// Each cache as it is now, by name.
+    pub fn stats(&self) -> Vec<CacheStats> {
+        let mut stats: Vec<_> = self.views().iter().map(|view| view.stats()).collect();
+        stats.sort_by_key(|s| s.name);
+        stats
+    }
+
+    /// Up to `limit` entries of a cache; none where there is no such cache.
+    pub fn entries(&self, name: &str, limit: usize) -> Option<Vec<EntryView>> {
+        let named: Vec<_> = self.named(name);
+        let mut entries = named.first()?.entries(limit);
+        for view in &named[1..] {
+            entries.extend(view.entries(limit.saturating_sub(entries.len())));
+        }
+        Some(entries)
+    }
+
+    /// Empties a cache, or what it has of one tenant; answers how many entries went, none where there is no such cache.
+    ///
+    /// Nothing needs this to be right: it is for people who want to see a load. Other nodes are not told.
+    pub fn evict(&self, name: &str, tenant: Option<TenantId>) -> Option<u64> {
+        let named = self.named(name);
+        (!named.is_empty()).then(|| named.iter().map(|view| view.evict(tenant)).sum())
+    }
+
+    /// Ends, in all caches of this process, whatever depends on a table, or on a tenant's rows of it.
+    pub fn evict_table(&self, table: &str, tenant: Option<TenantId>) {
+        self.0.ground.boards.sweep(table, tenant);
+    }
+
+    /// Puts what the caches have done into the metrics; call it before those are read.
+    pub fn publish(&self) {
+        for stats in self.stats() {
+            crate::metrics::publish(&stats);
+        }
+    }
+
+    fn named(&self, name: &str) -> Vec<Arc<dyn View>> {
+        let mut views = self.views();
+        views.retain(|view| view.name() == name);
+        views
+    }
+
+    fn views(&self) -> Vec<Arc<dyn View>> {
+        let views = self.0.views.read().expect(POISONED);
+        views.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    pub(crate) fn register(&self, view: Weak<dyn View>) {
+        let mut views = self.0.views.write().expect(POISONED);
+        views.retain(|known| known.strong_count() > 0);
+        views.push(view);
+    }
+
+    pub(crate) fn clock(&self) -> Clock {
+        self.0.clock.get().cloned().unwrap_or_default()
+    }
+
+    /// What belongs to a [`Slot`](crate::Slot) in this database.
+    pub(crate) fn in_slot<T: Any + Send + Sync>(
+        &self,
+        slot: usize,
+        make: impl FnOnce(&Self) -> T,
+    ) -> Arc<T> {
+        let find = |slots: &[Option<Arc<dyn Any + Send + Sync>>]| slots.get(slot)?.clone();
+        let found = find(&self.0.slots.read().expect(POISONED));
+        let found = found.unwrap_or_else(|| {
+            let new: Arc<dyn Any + Send + Sync> = Arc::new(make(self));
+            let mut slots = self.0.slots.write().expect(POISONED);
+            if slots.len() <= slot {
+                slots.resize(slot + 1, None);
+            }
+            Arc::clone(slots[slot].get_or_insert(new))
+        });
+        found
+            .downcast()
+            .expect("a slot holds what the one place that names it put there")
+    }
+}

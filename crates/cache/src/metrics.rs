@@ -1,0 +1,48 @@
+//! The numbers of caches, by the name of the cache.
+
+use metrics::{counter, gauge};
+
+use crate::stats::CacheStats;
+
+/// Answers, by how they came about: hit, miss, stale, bypass.
+const REQUESTS: &str = "brisk_cache_requests_total";
+/// Loads, by how they ended: ok, error.
+const LOADS: &str = "brisk_cache_loads_total";
+/// Misses that shared another caller's load.
+const JOINED: &str = "brisk_cache_joined_total";
+/// Entries that went, by reason: room, ended.
+const GONE: &str = "brisk_cache_gone_total";
+/// Results that could not be kept.
+const REFUSED: &str = "brisk_cache_refused_total";
+/// Answers of the tier below, by what they were: hit, bad.
+const TIER: &str = "brisk_cache_tier_total";
+/// Entries and bytes.
+const ENTRIES: &str = "brisk_cache_entries";
+const BYTES: &str = "brisk_cache_size_bytes";
+
+pub(crate) fn publish(stats: &CacheStats) {
+    let cache = stats.name;
+    for (result, n) in [
+        ("hit", stats.hits),
+        ("miss", stats.misses),
+        ("stale", stats.stale),
+        ("bypass", stats.bypassed),
+    ] {
+        counter!(REQUESTS, "cache" => cache, "result" => result).absolute(n);
+    }
+    let failed = stats.load_errors;
+    counter!(LOADS, "cache" => cache, "result" => "ok")
+        .absolute(stats.loads - failed.min(stats.loads));
+    counter!(LOADS, "cache" => cache, "result" => "error").absolute(failed);
+    counter!(JOINED, "cache" => cache).absolute(stats.joined);
+    counter!(GONE, "cache" => cache, "reason" => "room").absolute(stats.evicted);
+    counter!(GONE, "cache" => cache, "reason" => "ended").absolute(stats.ended);
+    counter!(REFUSED, "cache" => cache).absolute(stats.refused);
+    counter!(TIER, "cache" => cache, "result" => "hit").absolute(stats.tier_hits);
+    counter!(TIER, "cache" => cache, "result" => "bad").absolute(stats.tier_bad);
+    #[expect(clippy::cast_precision_loss, reason = "gauges are floats")]
+    {
+        gauge!(ENTRIES, "cache" => cache).set(stats.entries as f64);
+        gauge!(BYTES, "cache" => cache).set(stats.bytes as f64);
+    }
+}

@@ -1,0 +1,276 @@
+//! What a load has read so far, as tags.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, RwLock};
+
+use brisk_core::{TenantId, Ticks};
+use brisk_db::{Captured, Cell, Footprint, Read, ReadText, Session, StreamWatch, System, Value};
+use smallvec::SmallVec;
+
+use crate::board::{Boards, Tag, Version};
+use crate::plan::{Operand, Plan, TableRead, Unfit, plan};
+
+/// Tags of one entry, usually one to three.
+pub(crate) type Tags = SmallVec<[Tag; 2]>;
+
+/// Values of one array parameter that are told apart; past that the statement depends on the tenant's whole table.
+const MOST_VALUES: usize = 64;
+
+/// Texts of built statements whose plans are remembered; those of declared ones always are.
+const BUILT_TEXTS: usize = 4_096;
+
+const POISONED: &str = "no holder of this lock can panic";
+
+/// The plans of all texts seen so far.
+#[derive(Debug, Default)]
+pub(crate) struct Plans {
+    declared: RwLock<HashMap<(usize, usize), Found>>,
+    built: RwLock<HashMap<(System, Box<str>), Found>>,
+}
+
+type Found = Arc<Result<Plan, Unfit>>;
+
+impl Plans {
+    fn of(&self, text: ReadText<'_>) -> Found {
+        match text {
+            ReadText::Declared(declared) => {
+                // Declared texts are statics: where one lies is its name.
+                let key = (declared.as_ptr().addr(), declared.len());
+                if let Some(found) = self.declared.read().expect(POISONED).get(&key) {
+                    return Arc::clone(found);
+                }
+                let found = Arc::new(plan(text));
+                let mut all = self.declared.write().expect(POISONED);
+                Arc::clone(all.entry(key).or_insert(found))
+            }
+            ReadText::Built(system, built) => {
+                let key = (system, Box::from(built));
+                if let Some(found) = self.built.read().expect(POISONED).get(&key) {
+                    return Arc::clone(found);
+                }
+                let found = Arc::new(plan(text));
+                let mut all = self.built.write().expect(POISONED);
+                if all.len() >= BUILT_TEXTS {
+                    all.clear();
+                }
+                Arc::clone(all.entry(key).or_insert(found))
+            }
+        }
+    }
+}
+
+/// What is known about all tables of a database.
+#[derive(Debug)]
+pub(crate) struct Ground {
+    pub(crate) watch: StreamWatch,
+    pub(crate) boards: Boards,
+    pub(crate) plans: Plans,
+}
+
+/// Follows one load.
+#[derive(Debug)]
+pub(crate) struct Trail {
+    ground: Arc<Ground>,
+    steps: Mutex<Steps>,
+}
+
+/// What a load depends on.
+#[derive(Clone, Debug)]
+pub(crate) struct Steps {
+    /// The latest version when the load began: everything up to it is included in what was read.
+    pub(crate) version: Version,
+    pub(crate) tags: Tags,
+    /// When what was taken from other entries is too old.
+    pub(crate) expires: Ticks,
+    /// Whether anything was read at all.
+    pub(crate) has_read: bool,
+    /// Why the result must not be kept.
+    pub(crate) unfit: Option<Arc<str>>,
+}
+
+impl Footprint for Trail {
+    fn reads(&self, read: &Read<'_>) {
+        let found = self.ground.plans.of(read.text);
+        let mut steps = self.steps();
+        steps.has_read = true;
+        match &*found {
+            Ok(plan) => {
+                for table in &plan.tables {
+                    match self.tags(table, read) {
+                        Ok(tags) => tags.into_iter().for_each(|tag| steps.add(tag)),
+                        Err(why) => steps.refuse(read.statement, &why),
+                    }
+                }
+            }
+            Err(unfit) => steps.refuse(read.statement, &unfit.0),
+        }
+    }
+}
+
+impl Steps {
+    /// Of a result that is not kept.
+    pub(crate) fn apart() -> Self {
+        Self {
+            version: 0,
+            tags: Tags::new(),
+            expires: Ticks::NEVER,
+            has_read: false,
+            unfit: Some("it was read inside a transaction".into()),
+        }
+    }
+
+    fn add(&mut self, tag: Tag) {
+        if !self.tags.iter().any(|known| known.covers(&tag)) {
+            self.tags.retain(|known| !tag.covers(known));
+            self.tags.push(tag);
+        }
+    }
+
+    fn refuse(&mut self, statement: &str, why: &str) {
+        let text = || format!("the answer of {statement} cannot be kept: {why}").into();
+        self.unfit.get_or_insert_with(text);
+    }
+}
+
+impl Trail {
+    /// A load that begins now.
+    pub(crate) fn begin(ground: &Arc<Ground>) -> Arc<Self> {
+        Arc::new(Self {
+            steps: Mutex::new(Steps {
+                version: ground.boards.version(),
+                tags: Tags::new(),
+                expires: Ticks::NEVER,
+                has_read: false,
+                unfit: None,
+            }),
+            ground: Arc::clone(ground),
+        })
+    }
+
+    /// The load that a session works for.
+    pub(crate) fn of(session: &Session) -> Option<&Self> {
+        let footprint: &dyn Any = &**session.footprint()?;
+        footprint.downcast_ref()
+    }
+
+    /// Whether nothing that was read so far has changed since: then whoever comes now may have the result too. What is
+    /// not read yet will be read later than now.
+    pub(crate) fn is_current(&self) -> bool {
+        let steps = self.steps();
+        let holds = |tag: &Tag| tag.holds(steps.version, &self.ground.watch);
+        steps.tags.iter().all(holds)
+    }
+
+    /// Another entry became a part of this load.
+    pub(crate) fn include(&self, version: Version, tags: &[Tag], expires: Ticks) {
+        let mut steps = self.steps();
+        steps.has_read = true;
+        steps.version = steps.version.min(version);
+        steps.expires = steps.expires.min(expires);
+        for tag in tags {
+            steps.add(tag.clone());
+        }
+    }
+
+    /// A part of this load cannot be kept, so neither can this.
+    pub(crate) fn refuse(&self, why: &Arc<str>) {
+        self.steps().unfit.get_or_insert_with(|| Arc::clone(why));
+    }
+
+    /// What was read.
+    pub(crate) fn steps_so_far(&self) -> Steps {
+        self.steps().clone()
+    }
+
+    fn steps(&self) -> MutexGuard<'_, Steps> {
+        self.steps.lock().expect(POISONED)
+    }
+
+    fn tags(&self, read: &TableRead, of: &Read<'_>) -> Result<Tags, String> {
+        let ground = &self.ground;
+        let captured = ground.watch.captured(&read.table).ok_or_else(|| {
+            format!(
+                "it reads {0}, whose changes are not captured; a migration that adds a row for {0} to brisk_captured \
+                 changes that",
+                read.table
+            )
+        })?;
+        let board = ground.boards.of(&captured);
+        let tenant = match &captured.tenant {
+            None => None,
+            Some(column) => match owner(read, column, of.values) {
+                None => return Ok(Tags::from_iter([Tag::Table(board)])),
+                Some(tenant) => Some(tenant),
+            },
+        };
+        let place = board.tenant(tenant.unwrap_or(TenantId::PLATFORM));
+        let broad = || match tenant {
+            Some(_) => Tag::Tenant(Arc::clone(&board), place),
+            None => Tag::Table(Arc::clone(&board)),
+        };
+        if !read.is_sole {
+            return Ok(Tags::from_iter([broad()]));
+        }
+        let Some((columns, rows)) = rows(read, &captured, of.values) else {
+            return Ok(Tags::from_iter([broad()]));
+        };
+        let Some(set) = board.set(&columns, &ground.boards) else {
+            return Ok(Tags::from_iter([broad()]));
+        };
+        let tag = |values: &Vec<Cell>| {
+            let row = set.place_of(tenant, values);
+            Tag::Rows(Arc::clone(&board), place, Arc::clone(&set), row)
+        };
+        Ok(rows.iter().map(tag).collect())
+    }
+}
+
+/// The tenant whose rows alone are read, where the text says so.
+fn owner(read: &TableRead, column: &str, values: &[Value]) -> Option<TenantId> {
+    let (_, operand) = read.equal.iter().find(|(name, _)| name == column)?;
+    match operand {
+        Operand::Parameter(n) => match values.get(*n)? {
+            Value::Int(id) => Some(TenantId(*id)),
+            _ => None,
+        },
+        Operand::OneOf(_) => None,
+    }
+}
+
+/// Columns, and for each row its values in them.
+type ByColumns = (Vec<Arc<str>>, Vec<Vec<Cell>>);
+
+/// The columns that rows are found by, and the values of each row that may be found.
+fn rows(read: &TableRead, captured: &Captured, values: &[Value]) -> Option<ByColumns> {
+    let mut columns = Vec::new();
+    let mut rows = vec![Vec::new()];
+    for (name, operand) in &read.equal {
+        let told = captured.key.iter().chain(&captured.columns);
+        let Some(column) = told.into_iter().find(|c| ***c == **name) else {
+            continue;
+        };
+        let cells: Vec<Cell> = match operand {
+            Operand::Parameter(n) => vec![Cell::of(values.get(*n)?)?],
+            Operand::OneOf(n) => match values.get(*n)? {
+                Value::Array(_, all) => all.iter().map(Cell::of).collect::<Option<_>>()?,
+                _ => return None,
+            },
+        };
+        if rows.len() * cells.len() > MOST_VALUES {
+            return None;
+        }
+        columns.push(Arc::clone(column));
+        rows = rows
+            .iter()
+            .flat_map(|row| {
+                cells.iter().map(|cell| {
+                    let mut row = row.clone();
+                    row.push(cell.clone());
+                    row
+                })
+            })
+            .collect();
+    }
+    (!columns.is_empty()).then_some((columns, rows))
+}

@@ -1,0 +1,12 @@
+//! The cache over real databases, on both engines.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper of a test fails the test that called it"
+)]
+
+#[macro_use]
+mod harness;
+mod coherence;
+mod loads;
+mod precision;
