@@ -100,6 +100,14 @@ pub enum Error {
         /// The statement.
         statement: &'static str,
     },
+    /// Serializable work inside a transaction that promises less; none of it ran, and the transaction can go on.
+    #[error(
+        "{statement} cannot join a transaction that promises less; begin that one as serializable"
+    )]
+    Isolation {
+        /// What was asked for.
+        statement: &'static str,
+    },
     /// Exactly one row was promised and none came.
     #[error("{statement} found no row")]
     NoRow {
@@ -215,6 +223,7 @@ impl Failure for Error {
             | Self::TooManyConnections { .. }
             | Self::Constraint { .. }
             | Self::ReadOnly { .. }
+            | Self::Isolation { .. }
             | Self::NoRow { .. }
             | Self::Decode { .. }
             | Self::Statement { .. }
@@ -237,6 +246,7 @@ impl Failure for Error {
             Self::Serialization { .. } => "db.serialization",
             Self::Stale { .. } => "db.stale",
             Self::ReadOnly { .. } => "db.read_only",
+            Self::Isolation { .. } => "db.isolation",
             Self::NoRow { .. } => "db.no_row",
             Self::Decode { .. } => "db.decode",
             Self::Statement { .. } => "db.statement",

@@ -44,9 +44,13 @@ impl Session {
     /// was read in it is still so when it commits. On PostgreSQL one that cannot be put in such an order is tried again,
     /// so that it costs more where many write the same; on SQLite all transactions are like that.
     ///
+    /// Inside a serializable transaction it joins that. Inside any other it is refused on both engines: what that one has
+    /// read before may have changed already.
+    ///
     /// # Errors
     ///
-    /// As [`Session::transaction`]; [`Error::Serialization`] where the last attempt lost too.
+    /// As [`Session::transaction`]; [`Error::Serialization`] where the last attempt lost too; [`Error::Isolation`] inside
+    /// a transaction of another kind, which goes on: nothing of `work` ran.
     #[track_caller]
     pub fn serializable<T, E, F, W>(&self, work: W) -> impl Future<Output = Result<T, E>> + Send
     where
@@ -89,7 +93,8 @@ impl Session {
         E: From<Error> + AsDbError + Send,
         T: Send,
     {
-        if self.in_transaction() {
+        if let Some(open) = &self.transaction {
+            open.may_be_joined_by(kind)?;
             return work(Self {
                 read_only: self.read_only || kind == Begin::Read,
                 ..self.clone()

@@ -15,7 +15,7 @@ use crate::statement::{Call, Shape};
 pub(crate) struct Transaction {
     place: Place,
     state: AtomicU8,
-    reads_only: bool,
+    kind: Begin,
 }
 
 const OPEN: u8 = 0;
@@ -42,8 +42,21 @@ impl Transaction {
         Self {
             place,
             state: AtomicU8::new(OPEN),
-            reads_only: kind == Begin::Read,
+            kind,
         }
+    }
+
+    /// Refuses work that asks for more than this transaction promises.
+    ///
+    /// On SQLite every transaction that writes is serializable; the rule is the same there, so that what passes on one
+    /// engine passes on the other.
+    pub(crate) fn may_be_joined_by(&self, kind: Begin) -> Result<(), Error> {
+        if kind == Begin::Serializable && self.kind != Begin::Serializable {
+            return Err(Error::Isolation {
+                statement: "db.serializable",
+            });
+        }
+        Ok(())
     }
 
     pub(crate) async fn run<S: Shape>(&self, call: Call) -> Result<(S::Out, u64), Error> {
@@ -142,7 +155,7 @@ impl Transaction {
         };
         let mut result = work.await;
         // Only the engine knows what a function writes that a statement calls.
-        if self.reads_only && result.as_ref().is_err_and(Error::is_refused_write) {
+        if self.kind == Begin::Read && result.as_ref().is_err_and(Error::is_refused_write) {
             result = Err(Error::ReadOnly { statement });
         }
         // The engine answered well; what we made of the answer does not concern it.

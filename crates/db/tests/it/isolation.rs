@@ -160,6 +160,48 @@ on_both! {
         assert_eq!(retries.is_some(), db.db.file().is_none());
     }
 
+    async fn serializable_work_joins_no_transaction_that_promises_less(db: TestDb) {
+        let session = db.session();
+        let ran = AtomicU32::new(0);
+        let strict = async |s: &Session, id: i64| {
+            let work = s.serializable(async |s: Session| {
+                ran.fetch_add(1, Ordering::Relaxed);
+                add(&s, id).await
+            });
+            work.await
+        };
+        let refused = |r: Result<u64, Error>| {
+            assert!(matches!(r, Err(Error::Isolation { .. })), "{r:?}");
+        };
+        // The open one goes on, and has nothing of it.
+        let whole = session.transaction(async |s: Session| {
+            refused(strict(&s, 1).await);
+            refused(s.savepoint(|s| async move { strict(&s, 1).await }).await);
+            refused(s.read_only(async |s: Session| strict(&s, 1).await).await);
+            add(&s, 2).await
+        });
+        assert_eq!(whole.await.unwrap(), 1);
+        let reading = session.read_only(async |s: Session| {
+            refused(strict(&s, 1).await);
+            s.run(&COUNT, ()).await
+        });
+        assert_eq!(reading.await.unwrap(), 1);
+        assert_eq!(ran.load(Ordering::Relaxed), 0);
+        // What another one joined is as strict as it began.
+        let undone: Result<(), Error> = session
+            .serializable(async |s: Session| {
+                strict(&s, 3).await?;
+                s.transaction(async |s: Session| strict(&s, 4).await).await?;
+                assert_eq!(s.run(&COUNT, ()).await?, 3);
+                Err(Error::Cursor)
+            })
+            .await;
+        assert!(matches!(undone, Err(Error::Cursor)), "{undone:?}");
+        assert_eq!(session.run(&OWNERS, ()).await.unwrap(), [2]);
+        strict(&session, 5).await.unwrap();
+        assert_eq!(ran.load(Ordering::Relaxed), 3);
+    }
+
     async fn a_call_that_leaves_the_program_is_noticed_inside_a_transaction(db: TestDb) {
         let session = db.session();
         let calls = async |s: &Session| {
