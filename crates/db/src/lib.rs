@@ -62,7 +62,7 @@ pub use footprint::{Footprint, Read, ReadText};
 pub use load::text as load_text;
 pub use load::{Answer, Load, LoadKey, Many, Related, SharedLoads, each};
 pub use migrate::MigrationSet;
-pub use paging::{Direction, Nulls, Order, Page, Paging, Sortable};
+pub use paging::{Count, Direction, Nulls, Order, Page, Paging, Sortable, Total};
 pub use pools::{PoolState, Pools, ReplicaReads, ServerShare};
 pub use row::{DecodeError, FromRow, Row};
 pub use sea_query;

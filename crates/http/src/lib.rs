@@ -30,6 +30,7 @@ mod server;
 mod stage;
 
 pub use auth::{Anonymous, Authenticate};
+pub use brisk_db::Total;
 pub use caller::{Caller, RequireRole, TenantDirectory, TenantScope};
 pub use config::{EdgeConfig, Environment, RequestLog, RouteRule};
 pub use edge::{Edge, Parts};
@@ -37,7 +38,7 @@ pub use etag::{json_with_etag, matches_etag};
 pub use exchange::Exchange;
 pub use health::{HealthCheck, Ready};
 pub use json::{Check, Json, Valid};
-pub use paging::{CountMode, List, ListQuery, Page, PageLimits, PageQuery, Total};
+pub use paging::{CountMode, List, ListQuery, Page, PageLimits, PageQuery};
 pub use path::Path;
 pub use problem::{Problem, ProblemBody, status_of};
 pub use query::Query;

@@ -3,7 +3,7 @@
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
 use brisk_core::FieldError;
-use brisk_db::{CursorKey, Paging};
+use brisk_db::{Count, CursorKey, Paging, Total};
 use http::request::Parts;
 use serde::de::DeserializeOwned;
 use serde::ser::SerializeMap;
@@ -23,6 +23,17 @@ pub enum CountMode {
     Exact,
     /// Not at all.
     None,
+}
+
+impl CountMode {
+    /// As the database takes it; `rows` is how many are cheap to count.
+    pub const fn up_to(self, rows: u64) -> Count {
+        match self {
+            Self::Auto => Count::UpTo(rows),
+            Self::Exact => Count::Exact,
+            Self::None => Count::Skip,
+        }
+    }
 }
 
 /// The paging parameters as sent.
@@ -156,17 +167,6 @@ impl<S: Sync, F: DeserializeOwned> FromRequestParts<S> for ListQuery<F> {
     }
 }
 
-/// How many there are in all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Total {
-    /// Counted.
-    Exact(u64),
-    /// Estimated.
-    Estimate(u64),
-    /// Not asked for.
-    Skipped,
-}
-
 /// The envelope of a page.
 #[derive(Clone, Debug)]
 pub struct List<T> {
@@ -248,7 +248,14 @@ mod tests {
     fn pages_stay_within_their_bounds() {
         assert_eq!(page("").unwrap().limit, 100);
         assert_eq!(page("limit=1000&skip=10000").unwrap().skip, 10_000);
-        assert_eq!(page("count=none").unwrap().count, CountMode::None);
+        for (query, count) in [
+            ("", Count::UpTo(500)),
+            ("count=auto", Count::UpTo(500)),
+            ("count=exact", Count::Exact),
+            ("count=none", Count::Skip),
+        ] {
+            assert_eq!(page(query).unwrap().count.up_to(500), count, "{query}");
+        }
         for (query, code) in [
             ("limit=0", "out_of_range"),
             ("limit=1001", "out_of_range"),

@@ -3,12 +3,14 @@
 //! A page says where it began and ended in a signed cursor that is good for its tenant, list, filter and order alone, so
 //! nothing is kept about who reads what, and rows that come and go meanwhile shift no page.
 
+mod count;
 mod order;
 mod position;
 
 use sea_query::SelectStatement;
 use serde::Serialize;
 
+pub use self::count::{Count, Total};
 pub use self::order::{Direction, Nulls, Order, Sortable};
 use self::position::{Place, Way};
 use crate::cursor::CursorKey;

@@ -5,8 +5,8 @@ use std::cmp::Ordering;
 use brisk_core::TenantId;
 use brisk_db::sea_query::{Expr, ExprTrait as _, Query, SelectStatement};
 use brisk_db::{
-    CursorKey, Direction, Error, FromRow, MigrationSet, Nulls, OnConflict, Order, Page, Paging,
-    Record, Session,
+    Count, CursorKey, Direction, Error, FromRow, MigrationSet, Nulls, OnConflict, Order, Page,
+    Paging, Record, Session, Total,
 };
 
 use crate::harness::{TestDb, foreign};
@@ -223,6 +223,28 @@ on_both! {
         ] {
             assert!(matches!(refused, Err(Error::Cursor)), "{refused:?}");
         }
+    }
+
+    async fn rows_are_counted_as_far_as_was_asked(db: TestDb) {
+        let session = lines(&db, 20).await;
+        let mut none = all();
+        none.and_where(Expr::col("id").gt(20));
+        for (query, count, total) in [
+            (all(), Count::Exact, Total::Exact(20)),
+            (all(), Count::UpTo(20), Total::Exact(20)),
+            (all(), Count::UpTo(19), Total::Estimate(20)),
+            (all(), Count::UpTo(7), Total::Estimate(8)),
+            (all(), Count::UpTo(0), Total::Estimate(1)),
+            (all(), Count::UpTo(u64::MAX), Total::Exact(20)),
+            (none.clone(), Count::UpTo(0), Total::Exact(0)),
+            (none, Count::Exact, Total::Exact(0)),
+        ] {
+            assert_eq!(session.count("test.total", query, count).await.unwrap(), total, "{count:?}");
+        }
+        let asked = session.scope().ledger().summary().statements;
+        let total = session.count("test.total", all(), Count::Skip).await.unwrap();
+        assert_eq!(total, Total::Skipped);
+        assert_eq!(session.scope().ledger().summary().statements, asked);
     }
 
     async fn skipping_is_for_the_first_page(db: TestDb) {

@@ -1,11 +1,11 @@
 //! Lists of issues and reports: one page and how many there are, in two statements at most.
 
-use brisk_db::{CursorKey, Page, Session};
+use brisk_db::{Count, CursorKey, Page, Session, Total};
 use jiff::Timestamp;
 
 use crate::error::Error;
 use crate::store::listing::{
-    Count, IssueFilter, IssueLine, IssueLists, IssueSort, Order, ReportFilter, ReportLists, Total,
+    IssueFilter, IssueLine, IssueLists, IssueSort, Order, ReportFilter, ReportLists,
 };
 use crate::store::report::ReportListRow;
 
@@ -15,15 +15,14 @@ pub(crate) struct Paging {
     pub(crate) limit: u32,
     pub(crate) skip: u32,
     pub(crate) cursor: Option<String>,
-    /// `None`: no total.
-    pub(crate) count: Option<Count>,
+    pub(crate) count: Count,
 }
 
 /// One page.
 #[derive(Clone, Debug)]
 pub(crate) struct Listed<T> {
     pub(crate) page: Page<T>,
-    pub(crate) total: Option<Total>,
+    pub(crate) total: Total,
 }
 
 impl Paging {
@@ -59,13 +58,8 @@ pub(crate) async fn issues(
     now: Timestamp,
 ) -> Result<Listed<IssueLine>, Error> {
     let lists = IssueLists(session);
-    let count = async {
-        match paging.count {
-            Some(count) => lists.count(filter, count, now).await.map(Some),
-            None => Ok(None),
-        }
-    };
     let page = lists.page(sorted, paging.of(key, "civic.issues", filter), now);
+    let count = lists.count(filter, paging.count, now);
     let (page, total) = futures::try_join!(page, count)?;
     Ok(Listed { page, total })
 }
@@ -84,23 +78,17 @@ pub(crate) async fn reports(
 ) -> Result<Listed<ReportListRow>, Error> {
     let lists = ReportLists(session);
     let asked = paging.of(key, "civic.reports", filter);
-    if paging.count == Some(Count::Auto) && filter.is_plain() {
-        let (page, known) = lists.page_and_total(order, asked).await?;
+    if let Count::UpTo(cap) = paging.count
+        && filter.is_plain()
+    {
+        let (page, known) = lists.page_and_total(order, asked, cap).await?;
         let total = match known {
             Some(total) => total,
-            None => lists.count(filter, Count::Auto).await?,
+            None => lists.count(filter, paging.count).await?,
         };
-        return Ok(Listed {
-            page,
-            total: Some(total),
-        });
+        return Ok(Listed { page, total });
     }
-    let count = async {
-        match paging.count {
-            Some(count) => lists.count(filter, count).await.map(Some),
-            None => Ok(None),
-        }
-    };
-    let (page, total) = futures::try_join!(lists.page(order, asked), count)?;
+    let page = lists.page(order, asked);
+    let (page, total) = futures::try_join!(page, lists.count(filter, paging.count))?;
     Ok(Listed { page, total })
 }

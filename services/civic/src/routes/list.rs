@@ -4,8 +4,8 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use brisk_core::{FieldError, Role, TenantId};
 use brisk_http::{
-    CountMode, List, ListQuery, Page, PageLimits, PageQuery, Problem, ProblemBody,
-    RequireRole as _, TenantScope, Total as HttpTotal,
+    List, ListQuery, Page, PageLimits, PageQuery, Problem, ProblemBody, RequireRole as _,
+    TenantScope,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -22,7 +22,7 @@ use crate::model::workflow::Status;
 use crate::model::{Category, Severity};
 use crate::state::CivicState;
 use crate::store::listing::{
-    BBox, Count, IssueFilter, IssueLine, IssueSort, Order, ReportFilter, Total,
+    BBox, COUNT_CAP, IssueFilter, IssueLine, IssueSort, Order, ReportFilter,
 };
 
 /// The routes of this file.
@@ -413,11 +413,7 @@ pub(super) fn paging(page: &Page) -> Paging {
         limit: page.limit,
         skip: page.skip,
         cursor: page.cursor.clone(),
-        count: match page.count {
-            CountMode::Auto => Some(Count::Auto),
-            CountMode::Exact => Some(Count::Exact),
-            CountMode::None => None,
-        },
+        count: page.count.up_to(COUNT_CAP),
     }
 }
 
@@ -429,12 +425,7 @@ pub(super) fn envelope<T, B: Serialize>(
     fields: Option<&str>,
     body: impl Fn(T) -> B,
 ) -> Response {
-    let total = match listed.total {
-        Some(Total::Exact(n)) => HttpTotal::Exact(n),
-        Some(Total::Estimate(n)) => HttpTotal::Estimate(n),
-        None => HttpTotal::Skipped,
-    };
-    let listed = listed.page.map(body);
+    let (listed, total) = (listed.page.map(body), listed.total);
     let Some(fields) = fields else {
         return List::new(name, listed, total, page).into_response();
     };

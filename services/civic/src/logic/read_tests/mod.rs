@@ -7,6 +7,7 @@ mod outside;
 
 use brisk_core::TenantId;
 use brisk_db::Batch;
+use brisk_db::Count;
 use brisk_db::CursorKey;
 use brisk_db::Json;
 use brisk_db::OnConflict;
@@ -33,7 +34,7 @@ use crate::model::workflow::Status;
 use crate::settings::TenantSettings;
 use crate::store::area::Areas;
 use crate::store::issue::IssueRow;
-use crate::store::listing::Count;
+use crate::store::listing::COUNT_CAP;
 use crate::store::report::NewReport;
 use crate::store::rollup;
 use crate::store::sla::SlaRow;
@@ -51,7 +52,7 @@ fn paging(limit: u32, cursor: Option<String>) -> Paging {
         limit,
         skip: 0,
         cursor,
-        count: Some(Count::Auto),
+        count: Count::UpTo(COUNT_CAP),
     }
 }
 

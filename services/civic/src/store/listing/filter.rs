@@ -1,6 +1,6 @@
 //! What lists can be asked for.
 
-use brisk_db::Direction;
+use brisk_db::{Direction, Total};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,7 @@ use crate::model::{Category, Severity};
 /// Rows counted at most where no counter knows the answer; beyond, the total is an estimate.
 ///
 /// Ten thousand index entries cost one to two milliseconds on either engine.
-pub(crate) const COUNT_CAP: i64 = 10_000;
+pub(crate) const COUNT_CAP: u64 = 10_000;
 
 /// Which issues.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -136,42 +136,13 @@ impl From<Order> for Direction {
     }
 }
 
-/// How the total is found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Count {
-    /// From counters, else counted up to [`COUNT_CAP`].
-    Auto,
-    /// Counted to the end where no counter knows.
-    Exact,
-}
-
-/// How many there are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Total {
-    /// That many.
-    Exact(u64),
-    /// At least that many.
-    Estimate(u64),
-}
-
-impl Total {
-    /// The total of a count; with [`Count::Auto`] it stopped after one more than [`COUNT_CAP`].
-    pub(super) fn counted(n: i64, count: Count) -> Self {
-        let counted = u64::try_from(n).unwrap_or_default();
-        match count {
-            Count::Auto if n > COUNT_CAP => Self::Estimate(counted),
-            Count::Auto | Count::Exact => Self::Exact(counted),
-        }
-    }
-
-    /// A total that the scores know, where it is more than would be counted.
-    pub(super) fn beyond_the_cap(known: f64) -> Option<Self> {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a count of rows, kept as a number"
-        )]
-        let known = known.max(0.0) as u64;
-        (known > COUNT_CAP.unsigned_abs()).then_some(Self::Estimate(known))
-    }
+/// A total that the scores know, where it is more than would be counted.
+pub(super) fn beyond_the_cap(known: f64, cap: u64) -> Option<Total> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a count of rows, kept as a number"
+    )]
+    let known = known.max(0.0) as u64;
+    (known > cap).then_some(Total::Estimate(known))
 }

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use brisk_db::sea_query::{
     Expr, ExprTrait, Func, JoinType, LikeExpr, Order as SqlOrder, Query, SelectStatement,
 };
-use brisk_db::{FromRow, Page, Paging, Session, System};
+use brisk_db::{Count, FromRow, Page, Paging, Session, System, Total};
 use jiff::Timestamp;
 
-use super::filter::{COUNT_CAP, Count, IssueFilter, IssueSort, Order, Total};
+use super::filter::{IssueFilter, IssueSort, Order};
 use crate::ids::IssueId;
 use crate::model::workflow::Status;
 use crate::model::{Category, Severity};
@@ -130,14 +130,14 @@ impl IssueLists<'_> {
         self.0.first(PAGE, query, &sorted(sort, order), limit).await
     }
 
-    /// How many the filter has.
+    /// How many the filter has, from the counters where they know.
     pub(crate) async fn count(
         &self,
         filter: &IssueFilter,
         count: Count,
         now: Timestamp,
     ) -> Result<Total, brisk_db::Error> {
-        if filter.is_coverable() {
+        if count != Count::Skip && filter.is_coverable() {
             let rows: Vec<i64> = self
                 .0
                 .select("civic.listing.issues_counter", &self.counters(filter))
@@ -147,14 +147,9 @@ impl IssueLists<'_> {
         }
         let mut rows = self.narrowed(filter, now);
         rows.expr(Expr::cust("1"));
-        if count == Count::Auto {
-            rows.limit(COUNT_CAP.unsigned_abs() + 1);
-        }
-        let mut query = Query::select();
-        query.expr(Expr::cust("count(*)")).from_subquery(rows, "c");
-        let n: Vec<i64> = self.0.select("civic.listing.issues_count", &query).await?;
-        let n = n.first().copied().unwrap_or_default();
-        Ok(Total::counted(n, count))
+        self.0
+            .count("civic.listing.issues_count", rows, count)
+            .await
     }
 
     /// At most `limit` points in view, the newest first.

@@ -3,6 +3,6 @@ mod filter;
 mod issues;
 mod reports;
 
-pub(crate) use filter::{BBox, Count, IssueFilter, IssueSort, Order, ReportFilter, Total};
+pub(crate) use filter::{BBox, COUNT_CAP, IssueFilter, IssueSort, Order, ReportFilter};
 pub(crate) use issues::{IssueLine, IssueLists, MapCluster, MapPoint};
 pub(crate) use reports::ReportLists;

@@ -1,9 +1,9 @@
 //! Lists of reports.
 
 use brisk_db::sea_query::{Expr, ExprTrait, Func, Query, SelectStatement};
-use brisk_db::{DecodeError, FromRow, Page, Paging, Row, Session};
+use brisk_db::{Count, DecodeError, FromRow, Page, Paging, Row, Session, Total};
 
-use super::filter::{COUNT_CAP, Count, Order, ReportFilter, Total};
+use super::filter::{Order, ReportFilter, beyond_the_cap};
 use super::issues::begins_with;
 use crate::store::report::ReportListRow;
 
@@ -44,18 +44,19 @@ impl ReportLists<'_> {
     }
 
     /// As [`ReportLists::page`], with the total of a list of all reports, or all of an area, where the scores know of more
-    /// than would be counted. They are computed a second or two after each change.
+    /// than `cap`, beyond which nothing is counted. They are computed a second or two after each change.
     pub(crate) async fn page_and_total(
         &self,
         order: Order,
         asked: Paging<'_, ReportFilter>,
+        cap: u64,
     ) -> Result<(Page<ReportListRow>, Option<Total>), brisk_db::Error> {
         let mut query = self.rows(asked.filter);
         query.expr(self.known(asked.filter.area_id));
         let order = sorted(order, |row: &PageRow| &row.report);
         let page = self.0.page(PAGE, query, &order, asked).await?;
         let known = page.items.first().and_then(|row| row.known);
-        let total = known.and_then(Total::beyond_the_cap);
+        let total = known.and_then(|known| beyond_the_cap(known, cap));
         Ok((page.map(|row| row.report), total))
     }
 
@@ -67,16 +68,8 @@ impl ReportLists<'_> {
     ) -> Result<Total, brisk_db::Error> {
         let mut rows = self.narrowed(filter);
         rows.expr(Expr::cust("1"));
-        if count == Count::Auto {
-            rows.limit(COUNT_CAP.unsigned_abs() + 1);
-        }
-        let mut query = Query::select();
-        query.expr(Expr::cust("count(*)")).from_subquery(rows, "c");
-        let n: Vec<i64> = self.0.select("civic.listing.reports_count", &query).await?;
-        Ok(Total::counted(
-            n.first().copied().unwrap_or_default(),
-            count,
-        ))
+        let name = "civic.listing.reports_count";
+        self.0.count(name, rows, count).await
     }
 
     fn rows(&self, filter: &ReportFilter) -> SelectStatement {
