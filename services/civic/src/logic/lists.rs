@@ -1,6 +1,6 @@
 //! Lists of issues and reports: one page and how many there are, in two statements at most.
 
-use brisk_db::{Count, CursorKey, Page, Session, Total};
+use brisk_db::{Count, Page, Paging, Session, Total};
 use jiff::Timestamp;
 
 use crate::error::Error;
@@ -9,38 +9,16 @@ use crate::store::listing::{
 };
 use crate::store::report::ReportListRow;
 
-/// Which page, as it was asked for.
-#[derive(Clone, Debug)]
-pub(crate) struct Paging {
-    pub(crate) limit: u32,
-    pub(crate) skip: u32,
-    pub(crate) cursor: Option<String>,
-    pub(crate) count: Count,
-}
+/// Lists of issues, as their cursors know them; those of the public too.
+pub(crate) const ISSUES: &str = "civic.issues";
+/// Lists of reports, as their cursors know them.
+pub(crate) const REPORTS: &str = "civic.reports";
 
 /// One page.
 #[derive(Clone, Debug)]
 pub(crate) struct Listed<T> {
     pub(crate) page: Page<T>,
     pub(crate) total: Total,
-}
-
-impl Paging {
-    fn of<'a, F>(
-        &'a self,
-        key: &'a CursorKey,
-        list: &'static str,
-        filter: &'a F,
-    ) -> brisk_db::Paging<'a, F> {
-        brisk_db::Paging {
-            key,
-            list,
-            filter,
-            limit: self.limit,
-            skip: self.skip,
-            cursor: self.cursor.as_deref(),
-        }
-    }
 }
 
 /// A page of issues.
@@ -51,16 +29,14 @@ impl Paging {
 /// answering.
 pub(crate) async fn issues(
     session: &Session,
-    key: &CursorKey,
-    filter: &IssueFilter,
     sorted: (IssueSort, Order),
-    paging: &Paging,
+    asked: Paging<'_, IssueFilter>,
+    count: Count,
     now: Timestamp,
 ) -> Result<Listed<IssueLine>, Error> {
     let lists = IssueLists(session);
-    let page = lists.page(sorted, paging.of(key, "civic.issues", filter), now);
-    let count = lists.count(filter, paging.count, now);
-    let (page, total) = futures::try_join!(page, count)?;
+    let page = lists.page(sorted, asked, now);
+    let (page, total) = futures::try_join!(page, lists.count(asked.filter, count, now))?;
     Ok(Listed { page, total })
 }
 
@@ -71,24 +47,22 @@ pub(crate) async fn issues(
 /// As [`issues`].
 pub(crate) async fn reports(
     session: &Session,
-    key: &CursorKey,
-    filter: &ReportFilter,
     order: Order,
-    paging: &Paging,
+    asked: Paging<'_, ReportFilter>,
+    count: Count,
 ) -> Result<Listed<ReportListRow>, Error> {
     let lists = ReportLists(session);
-    let asked = paging.of(key, "civic.reports", filter);
-    if let Count::UpTo(cap) = paging.count
-        && filter.is_plain()
+    if let Count::UpTo(cap) = count
+        && asked.filter.is_plain()
     {
         let (page, known) = lists.page_and_total(order, asked, cap).await?;
         let total = match known {
             Some(total) => total,
-            None => lists.count(filter, paging.count).await?,
+            None => lists.count(asked.filter, count).await?,
         };
         return Ok(Listed { page, total });
     }
     let page = lists.page(order, asked);
-    let (page, total) = futures::try_join!(page, lists.count(filter, paging.count))?;
+    let (page, total) = futures::try_join!(page, lists.count(asked.filter, count))?;
     Ok(Listed { page, total })
 }

@@ -1,7 +1,7 @@
 //! What anybody may see: figures without small cells, issues without exact places of delicate kinds.
 
 use brisk_core::Clock;
-use brisk_db::{CursorKey, Session};
+use brisk_db::{Count, Paging, Session};
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use super::dashboard::{
     AreaFigures, Counts, ScoreFigures, SeriesDay, TenantBrief, drawn, series, sum_days, whole,
 };
-use super::lists::{self, Listed, Paging};
+use super::lists::{self, Listed};
 use super::scores::{Standing, today};
 use crate::error::Error;
 use crate::ids::IssueId;
@@ -386,14 +386,17 @@ fn large_areas(rows: &[ScoreRow], min: i64) -> Vec<AreaFigures> {
 pub(crate) async fn page(
     session: &Session,
     settings: &TenantSettings,
-    key: &CursorKey,
-    filter: IssueFilter,
-    paging: &Paging,
+    asked: Paging<'_, IssueFilter>,
+    count: Count,
     now: Timestamp,
 ) -> Result<Listed<PublicIssue>, Error> {
-    let filter = public_filter(settings, filter, now);
+    let filter = public_filter(settings, asked.filter.clone(), now);
+    let asked = Paging {
+        filter: &filter,
+        ..asked
+    };
     let order = (IssueSort::CreatedAt, Order::Desc);
-    let listed = lists::issues(session, key, &filter, order, paging, now).await?;
+    let listed = lists::issues(session, order, asked, count, now).await?;
     Ok(Listed {
         page: listed.page.map(|line| disclose(line, settings, now)),
         total: listed.total,

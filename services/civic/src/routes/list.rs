@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 
 use super::report::ReportBody;
 use crate::ids::IssueId;
-use crate::logic::lists::{self, Listed, Paging};
+use crate::logic::lists::{self, Listed};
 use crate::model::priority::shown_priority;
 use crate::model::workflow::Status;
 use crate::model::{Category, Severity};
@@ -303,9 +303,9 @@ async fn issues(
     );
     let filter = query.filter.filter()?;
     let session = state.db.session(scope);
-    let paging = paging(&page);
-    let now = state.clock.now();
-    let listed = lists::issues(&session, &state.cursor, &filter, order, &paging, now).await?;
+    let (now, count) = (state.clock.now(), page.count.up_to(COUNT_CAP));
+    let asked = page.of(&state.cursor, lists::ISSUES, &filter);
+    let listed = lists::issues(&session, order, asked, count, now).await?;
     let tenant = session.tenant();
     Ok(envelope(
         "issues",
@@ -396,7 +396,9 @@ async fn reports(
     let order = query.filter.sort_order.unwrap_or_default();
     let filter = query.filter.filter()?;
     let session = state.db.session(scope);
-    let listed = lists::reports(&session, &state.cursor, &filter, order, &paging(&page)).await?;
+    let asked = page.of(&state.cursor, lists::REPORTS, &filter);
+    let count = page.count.up_to(COUNT_CAP);
+    let listed = lists::reports(&session, order, asked, count).await?;
     let tenant = session.tenant();
     Ok(envelope(
         "reports",
@@ -405,16 +407,6 @@ async fn reports(
         wanted.as_deref(),
         |row| ReportBody::new(tenant, row),
     ))
-}
-
-/// The page that the logic understands.
-pub(super) fn paging(page: &Page) -> Paging {
-    Paging {
-        limit: page.limit,
-        skip: page.skip,
-        cursor: page.cursor.clone(),
-        count: page.count.up_to(COUNT_CAP),
-    }
 }
 
 /// The answer of a list; with `fields` only those members of each row.

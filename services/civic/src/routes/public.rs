@@ -15,10 +15,11 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::list::{Reader, envelope, paging};
+use super::list::{Reader, envelope};
 use super::score::PeriodQuery;
 use crate::error::Error;
 use crate::ids::IssueId;
+use crate::logic::lists;
 use crate::logic::nearby::{self, Ask, Near};
 use crate::logic::public::{self, MapView, PublicDetail, PublicIssue, PublicView};
 use crate::model::geo::Point;
@@ -26,7 +27,7 @@ use crate::model::workflow::Status;
 use crate::model::{Category, Severity};
 use crate::settings::TenantSettings;
 use crate::state::CivicState;
-use crate::store::listing::IssueFilter;
+use crate::store::listing::{COUNT_CAP, IssueFilter};
 
 /// The routes of this file.
 pub(crate) fn router() -> OpenApiRouter<CivicState> {
@@ -141,8 +142,9 @@ async fn issues(
     let page = query.page.within(PageLimits::default())?;
     let filter = query.filter.filter()?;
     let session = state.db.session(caller.scope(settings.tenant.id));
-    let (now, paging) = (state.clock.now(), paging(&page));
-    let listed = public::page(&session, &settings, &state.cursor, filter, &paging, now).await?;
+    let (now, count) = (state.clock.now(), page.count.up_to(COUNT_CAP));
+    let asked = page.of(&state.cursor, lists::ISSUES, &filter);
+    let listed = public::page(&session, &settings, asked, count, now).await?;
     Ok(cached(envelope("issues", listed, &page, None, |i| i)))
 }
 

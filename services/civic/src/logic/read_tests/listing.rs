@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use brisk_db::Session;
 use brisk_db::Total;
 
-use super::{HOUR, ISSUES, clock_of, key, paging, seed, statements};
+use super::{COUNT, HOUR, ISSUES, asked, clock_of, seed, statements};
 use crate::error::Error;
 use crate::logic::lists;
 use crate::model::Category;
@@ -35,15 +35,14 @@ async fn pages_partition_the_set_under_ties_in_every_order() {
         ] {
             for order in [Order::Asc, Order::Desc] {
                 let filter = IssueFilter::default();
-                let (mut seen, mut cursor) = (Vec::new(), None);
+                let (mut seen, mut cursor) = (Vec::new(), None::<String>);
                 loop {
                     let session = world.session(world.acme);
                     let page = lists::issues(
                         &session,
-                        &key(),
-                        &filter,
                         (sort, order),
-                        &paging(7, cursor),
+                        asked(lists::ISSUES, &filter, 7, cursor.as_deref()),
+                        COUNT,
                         seeded.now,
                     )
                     .await
@@ -60,11 +59,12 @@ async fn pages_partition_the_set_under_ties_in_every_order() {
                 assert_eq!(seen.into_iter().collect::<BTreeSet<_>>(), all);
             }
         }
-        let (mut seen, mut cursor) = (Vec::new(), None);
+        let (mut seen, mut cursor) = (Vec::new(), None::<String>);
         loop {
             let session = world.session(world.acme);
             let filter = ReportFilter::default();
-            let page = lists::reports(&session, &key(), &filter, Order::Desc, &paging(11, cursor))
+            let asked = asked(lists::REPORTS, &filter, 11, cursor.as_deref());
+            let page = lists::reports(&session, Order::Desc, asked, COUNT)
                 .await
                 .unwrap();
             assert_eq!(statements(&session), 2);
@@ -182,10 +182,9 @@ async fn filters_choose_as_a_scan_does() {
             let order = (IssueSort::CreatedAt, Order::Desc);
             let page = lists::issues(
                 &seeded.session,
-                &key(),
-                &filter,
                 order,
-                &paging(1_000, None),
+                asked(lists::ISSUES, &filter, 1_000, None),
+                COUNT,
                 now,
             )
             .await
@@ -211,15 +210,14 @@ async fn a_cursor_of_another_filter_order_or_tenant_is_refused() {
         let order = (IssueSort::CreatedAt, Order::Desc);
         let filter = IssueFilter::default();
         let ask = |session: Session, filter: IssueFilter, order, cursor: String| async move {
-            let paging = paging(5, Some(cursor));
-            lists::issues(&session, &key(), &filter, order, &paging, seeded.now).await
+            let asked = asked(lists::ISSUES, &filter, 5, Some(&cursor));
+            lists::issues(&session, order, asked, COUNT, seeded.now).await
         };
         let first = lists::issues(
             &seeded.session,
-            &key(),
-            &filter,
             order,
-            &paging(5, None),
+            asked(lists::ISSUES, &filter, 5, None),
+            COUNT,
             seeded.now,
         )
         .await

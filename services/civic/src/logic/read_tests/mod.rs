@@ -11,13 +11,13 @@ use brisk_db::Count;
 use brisk_db::CursorKey;
 use brisk_db::Json;
 use brisk_db::OnConflict;
+use brisk_db::Paging;
 use brisk_db::Session;
 use jiff::SignedDuration;
 use jiff::Timestamp;
 
 use crate::ids::IssueId;
 use crate::ids::ReportId;
-use crate::logic::lists::Paging;
 use crate::model::Category;
 use crate::model::Severity;
 use crate::model::classify::ClassifiedBy;
@@ -43,16 +43,23 @@ use crate::testing::World;
 const ISSUES: i64 = 60;
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
-fn key() -> CursorKey {
-    CursorKey::new([9; 32])
-}
+const COUNT: Count = Count::UpTo(COUNT_CAP);
 
-fn paging(limit: u32, cursor: Option<String>) -> Paging {
+static KEY: CursorKey = CursorKey::new([9; 32]);
+
+fn asked<'a, F>(
+    list: &'static str,
+    filter: &'a F,
+    limit: u32,
+    cursor: Option<&'a str>,
+) -> Paging<'a, F> {
     Paging {
+        key: &KEY,
+        list,
+        filter,
         limit,
         skip: 0,
         cursor,
-        count: Count::UpTo(COUNT_CAP),
     }
 }
 

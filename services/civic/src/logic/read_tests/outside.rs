@@ -2,9 +2,10 @@
 
 use brisk_core::Scope;
 
-use super::{key, paging, seed, statements};
+use super::{COUNT, asked, seed, statements};
 use crate::error::Error;
 use crate::ids::IssueId;
+use crate::logic::lists;
 use crate::logic::nearby;
 use crate::logic::nearby::Ask;
 use crate::logic::public;
@@ -34,9 +35,8 @@ async fn the_public_sees_neither_exact_places_nor_hidden_issues() {
         let page = public::page(
             &session,
             settings,
-            &key(),
-            IssueFilter::default(),
-            &paging(100, None),
+            asked(lists::ISSUES, &IssueFilter::default(), 100, None),
+            COUNT,
             seeded.now,
         )
         .await
