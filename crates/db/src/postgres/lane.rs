@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use tokio::sync::OnceCell;
@@ -124,9 +124,14 @@ impl Connection {
         execute::run::<S>(&self.client, call.name, &ready, &call.values).await
     }
 
-    fn order(&self) -> std::sync::MutexGuard<'_, Order> {
+    fn order(&self) -> MutexGuard<'_, Order> {
         let order = self.order.lock();
         order.expect("no holder of the lane's lock can panic")
+    }
+
+    fn prepared(&self) -> MutexGuard<'_, Prepared> {
+        let prepared = self.prepared.lock();
+        prepared.expect("no holder of the lane's lock can panic")
     }
 
     /// Waits until the server has answered what nobody waits for any more. Answers come in order, so that an empty
@@ -151,10 +156,7 @@ impl Connection {
 
     /// Drops what is prepared of a text, so that it is prepared anew.
     fn forget(&self, call: &Call) {
-        let mut prepared = self
-            .prepared
-            .lock()
-            .expect("no holder of the lane's lock can panic");
+        let mut prepared = self.prepared();
         match &call.text {
             CallText::Declared { postgres, .. } => {
                 prepared.declared.remove(&key(postgres));
@@ -176,10 +178,7 @@ impl Connection {
             return Ok(Ready::Typed(text.into(), types));
         }
         let slot = {
-            let mut prepared = self
-                .prepared
-                .lock()
-                .expect("no holder of the lane's lock can panic");
+            let mut prepared = self.prepared();
             match &call.text {
                 CallText::Declared { postgres, .. } => {
                     Arc::clone(prepared.declared.entry(key(postgres)).or_default())

@@ -5,15 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use brisk_db::{Error, OnConflict, Record, Session, statements};
 use futures::stream;
 
-use crate::harness::{COUNT, OWNERS};
-
-#[derive(Clone, Debug, PartialEq, Record)]
-#[record(table = "owners")]
-struct Owner {
-    id: i64,
-    email: String,
-    age: i32,
-}
+use crate::harness::{COUNT, OWNERS, Owner, owner};
 
 /// What an update by key may change.
 #[derive(Clone, Debug, Record)]
@@ -27,14 +19,6 @@ statements! {
     prefix "test.load";
 
     AGES() -> Vec<i64> = "SELECT age FROM owners ORDER BY id";
-}
-
-fn owner(id: i64) -> Owner {
-    Owner {
-        id,
-        email: format!("{id}@example.org"),
-        age: 1,
-    }
 }
 
 /// Every hundredth row is not old enough.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use brisk_core::{Scope, TenantId};
-use brisk_db::{Affected, Db, DbConfig, MigrationSet, One, Session, statements};
+use brisk_db::{Affected, Db, DbConfig, MigrationSet, One, Record, Session, statements};
 use brisk_testkit::files::SqliteFile;
 use brisk_testkit::servers::{Database, Postgres};
 
@@ -178,9 +178,26 @@ pub(crate) fn foreign(db: &TestDb, sql: &str) {
     }
 }
 
+/// A row of `owners`.
+#[derive(Clone, Debug, PartialEq, Record)]
+#[record(table = "owners")]
+pub(crate) struct Owner {
+    pub(crate) id: i64,
+    pub(crate) email: String,
+    pub(crate) age: i32,
+}
+
+/// Owner `id`, as [`add`] adds it.
+pub(crate) fn owner(id: i64) -> Owner {
+    Owner {
+        id,
+        email: format!("{id}@example.org"),
+        age: 1,
+    }
+}
+
 /// Adds owner `id`.
 pub(crate) async fn add(session: &Session, id: i64) -> Result<u64, brisk_db::Error> {
-    session
-        .run(&ADD_OWNER, (id, format!("{id}@example.org"), 1))
-        .await
+    let Owner { id, email, age } = owner(id);
+    session.run(&ADD_OWNER, (id, email, age)).await
 }

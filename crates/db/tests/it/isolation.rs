@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use brisk_core::{Class, Clock, Failure as _};
-use brisk_db::{Affected, Batch, Error, OnConflict, One, Record, Session, statements};
+use brisk_db::{Affected, Batch, Error, OnConflict, One, Session, statements};
 use brisk_telemetry::{PerfStats, TelemetryConfig};
 use futures::FutureExt as _;
 use tokio::sync::{Barrier, Notify};
 use tokio::time::timeout;
 
 use crate::harness::{
-    ADD_OWNER, AGE, COUNT, FOREVER, GROW, LONG, OWNERS, SET_AGE, SLOW, TestDb, add,
+    ADD_OWNER, AGE, COUNT, FOREVER, GROW, LONG, OWNERS, SET_AGE, SLOW, TestDb, add, owner,
 };
 
 statements! {
@@ -25,22 +25,6 @@ statements! {
     SNEAK() -> One<i64> = "SELECT nextval('sneaky')", sqlite "SELECT 1";
 
     MAKE() -> Affected = "CREATE SEQUENCE sneaky", sqlite "CREATE TABLE sneaky (n)";
-}
-
-#[derive(Clone, Debug, Record)]
-#[record(table = "owners")]
-struct Owner {
-    id: i64,
-    email: String,
-    age: i32,
-}
-
-fn owner(id: i64) -> Owner {
-    Owner {
-        id,
-        email: id.to_string(),
-        age: 1,
-    }
 }
 
 on_both! {

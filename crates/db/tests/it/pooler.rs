@@ -5,21 +5,13 @@ use std::time::Duration;
 use brisk_core::Deadline;
 use brisk_db::{
     Affected, Batch, Capture, Db, DbConfig, Error, Event, FromRow, MigrationSet, OnConflict, One,
-    Record, Session, sea_query, statements,
+    Session, sea_query, statements,
 };
 use brisk_testkit::servers::{Database, Pooler, Postgres};
 use futures::future::try_join_all;
 use sea_query::{Expr, ExprTrait as _, Query};
 
-use crate::harness::{ADD_OWNER, AGE, COUNT, GROW, LONG, SCHEMA, SLOW_APART, add, session};
-
-#[derive(Clone, Debug, Record)]
-#[record(table = "owners")]
-struct Owner {
-    id: i64,
-    email: String,
-    age: i32,
-}
+use crate::harness::{ADD_OWNER, AGE, COUNT, GROW, LONG, SCHEMA, SLOW_APART, add, owner, session};
 
 #[derive(Debug, PartialEq, FromRow)]
 struct Id {
@@ -90,12 +82,7 @@ async fn everything(session: &Session) -> Result<(), Error> {
     batch.run(&ADD_OWNER, (100, "a".to_owned(), 700));
     batch.run_each(&ADD_OWNER, (101..140).map(|id| (id, format!("b{id}"), 1)));
     session.batch(batch).await?;
-    let owners = (1_000..1_500).map(|id| Owner {
-        id,
-        email: id.to_string(),
-        age: 1,
-    });
-    let owners: Vec<_> = owners.collect();
+    let owners: Vec<_> = (1_000..1_500).map(owner).collect();
     assert_eq!(session.insert_many(owners, OnConflict::Fail).await?, 500);
     let query = Query::select()
         .column("id")

@@ -1,21 +1,13 @@
 //! What a connection remembers when the schema changes under it.
 
-use brisk_db::{Batch, Error, FromRow, OnConflict, Record, Session, statements};
+use brisk_db::{Batch, Error, FromRow, OnConflict, Session, statements};
 
-use crate::harness::{TestDb, add};
+use crate::harness::{TestDb, add, owner};
 
 #[derive(Debug, PartialEq, FromRow)]
 struct Aged {
     id: i64,
     age: i64,
-}
-
-#[derive(Clone, Debug, Record)]
-#[record(table = "owners")]
-struct Owner {
-    id: i64,
-    email: String,
-    age: i32,
 }
 
 statements! {
@@ -31,12 +23,7 @@ statements! {
 
 fn insert(id: i64) -> Batch {
     let mut batch = Batch::new();
-    let owner = Owner {
-        id,
-        email: id.to_string(),
-        age: 1,
-    };
-    batch.insert_returning(vec![owner], OnConflict::Fail, "age");
+    batch.insert_returning(vec![owner(id)], OnConflict::Fail, "age");
     batch
 }
 

@@ -3,32 +3,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use brisk_core::TenantId;
 use brisk_db::sea_query::{Expr, ExprTrait as _, Order, Query};
-use brisk_db::{
-    Affected, Batch, CursorKey, Error, Fold, FoldConfig, OnConflict, Record, statements,
-};
+use brisk_db::{Affected, Batch, CursorKey, Error, Fold, FoldConfig, OnConflict, statements};
 
-use crate::harness::{ADD_OWNER, ADD_PET, AGE, COUNT, OWNERS, SET_AGE, add};
-
-#[derive(Clone, Debug, Record)]
-#[record(table = "owners")]
-struct Owner {
-    id: i64,
-    email: String,
-    age: i32,
-}
+use crate::harness::{ADD_OWNER, ADD_PET, AGE, COUNT, OWNERS, Owner, SET_AGE, add, owner};
 
 statements! {
     prefix "test.writes";
 
     SET_AGE_OF_ANY_SIZE(id: i64, age: i64) -> Affected = "UPDATE owners SET age = $2 WHERE id = $1";
-}
-
-fn owner(id: i64) -> Owner {
-    Owner {
-        id,
-        email: format!("{id}@example.org"),
-        age: 1,
-    }
 }
 
 on_both! {

@@ -4,7 +4,7 @@
 use brisk_db::Batch;
 use brisk_db::Json;
 
-use super::{HOUR, ISSUES, clock_of, seed, statements};
+use super::{HOUR, ISSUES, clock_of, seed, seed_scored, statements};
 use crate::logic::dashboard;
 use crate::logic::reconcile;
 use crate::logic::scores;
@@ -25,11 +25,8 @@ use crate::testing::on_both;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dashboard_equals_a_recount_in_six_statements_or_fewer() {
     on_both(async |world| {
-        let seeded = seed(&world).await;
+        let seeded = seed_scored(&world).await;
         let (settings, clock) = (&seeded.settings, &world.state.clock);
-        scores::refresh(&seeded.session, settings, clock)
-            .await
-            .unwrap();
         let session = world.session(world.acme);
         let shown = dashboard::read(&session, settings, clock, Period::AllTime)
             .await

@@ -18,6 +18,7 @@ use jiff::Timestamp;
 
 use crate::ids::IssueId;
 use crate::ids::ReportId;
+use crate::logic::scores;
 use crate::model::Category;
 use crate::model::Severity;
 use crate::model::classify::ClassifiedBy;
@@ -231,6 +232,15 @@ async fn seed(world: &World) -> Seeded {
         rows,
         now,
     }
+}
+
+/// As [`seed`], with the scores of all that.
+async fn seed_scored(world: &World) -> Seeded {
+    let seeded = seed(world).await;
+    scores::refresh(&seeded.session, &seeded.settings, &world.state.clock)
+        .await
+        .unwrap();
+    seeded
 }
 
 fn statements(session: &Session) -> u64 {

@@ -2,14 +2,13 @@
 
 use brisk_core::Scope;
 
-use super::{COUNT, asked, seed, statements};
+use super::{COUNT, asked, seed, seed_scored, statements};
 use crate::error::Error;
 use crate::ids::IssueId;
 use crate::logic::lists;
 use crate::logic::nearby;
 use crate::logic::nearby::Ask;
 use crate::logic::public;
-use crate::logic::scores;
 use crate::model::Category;
 use crate::model::geo::Point;
 use crate::model::score::Period;
@@ -19,11 +18,8 @@ use crate::testing::on_both;
 #[tokio::test(flavor = "multi_thread")]
 async fn the_public_sees_neither_exact_places_nor_hidden_issues() {
     on_both(async |world| {
-        let seeded = seed(&world).await;
+        let seeded = seed_scored(&world).await;
         let (settings, clock) = (&seeded.settings, &world.state.clock);
-        scores::refresh(&seeded.session, settings, clock)
-            .await
-            .unwrap();
         let session = world.session(world.acme);
         let view = public::view(&session, settings, clock, Period::AllTime)
             .await
