@@ -7,7 +7,7 @@ const TESTKIT: &str = "brisk-testkit";
 const FLOORS: &[&[&str]] = &[
     &["brisk-core"],
     &["brisk-config"],
-    &["brisk-telemetry", "brisk-db-macros"],
+    &["brisk-telemetry", "brisk-db-macros", "brisk-cache-macros"],
     &["brisk-db"],
     &["brisk-cache"],
     &["brisk-auth", "brisk-llm", "brisk-jobs"],

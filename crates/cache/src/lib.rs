@@ -1,5 +1,8 @@
 #![doc = include_str!("../README.md")]
 
+// The macros name this crate as `::brisk_cache`, here too.
+extern crate self as brisk_cache;
+
 mod board;
 mod cache;
 mod caches;
@@ -18,6 +21,12 @@ pub use cache::{Builder, Cache, CacheKey};
 pub use caches::{Caches, EntryView};
 pub use error::Error;
 pub use kept::Cached;
+
+/// The attribute for functions. It has a module of its own because a macro and an attribute of one name cannot share one.
+pub mod function {
+    pub use brisk_cache_macros::cached;
+}
+
 pub use policy::{Policy, Source, Tier};
 pub use slot::Slot;
 pub use stats::CacheStats;

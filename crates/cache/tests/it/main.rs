@@ -9,5 +9,6 @@
 #[macro_use]
 mod harness;
 mod coherence;
+mod functions;
 mod loads;
 mod precision;
