@@ -14,6 +14,9 @@ pub enum Error {
     /// The database could not answer.
     #[error("tenants and keys could not be read or written")]
     Db(#[from] brisk_db::Error),
+    /// What is remembered of tenants and keys could not be read.
+    #[error("tenants and keys could not be looked up")]
+    Cache(#[from] brisk_cache::Error),
     /// No key of ours: another form, or a typing mistake.
     #[error("the text is not an API key, or has a typing mistake")]
     KeyMalformed,
@@ -78,6 +81,7 @@ impl Failure for Error {
     fn class(&self) -> Class {
         match self {
             Self::Db(e) => e.class(),
+            Self::Cache(e) => e.class(),
             Self::KeyMalformed
             | Self::KeyUnknown
             | Self::KeyExpired { .. }
@@ -95,6 +99,7 @@ impl Failure for Error {
     fn code(&self) -> &'static str {
         match self {
             Self::Db(e) => e.code(),
+            Self::Cache(e) => e.code(),
             Self::KeyMalformed
             | Self::KeyUnknown
             | Self::KeyExpired { .. }
@@ -112,6 +117,7 @@ impl Failure for Error {
     fn detail(&self) -> Cow<'static, str> {
         match self {
             Self::Db(e) => e.detail(),
+            Self::Cache(e) => e.detail(),
             Self::KeyMalformed
             | Self::KeyUnknown
             | Self::KeyExpired { .. }

@@ -1,32 +1,31 @@
 //! Making, verifying and revoking API keys.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
+use brisk_cache::{Cache, Caches, Policy};
 use brisk_core::{Clock, Ids, Principal, Scope, TenantId};
-use brisk_db::{Db, HookGuard, Session};
+use brisk_db::{Db, FromRow as _, Session};
 use subtle::ConstantTimeEq as _;
 
 use crate::error::Error;
-use crate::fresh::Fresh;
 use crate::key::{ApiKey, ApiKeyId, CreatedKey, KeyRow, NewKey, VerifiedKey};
 use crate::secret::{self, KeyHash};
 use crate::statements;
 use crate::touch::Touch;
 
-/// How long an answer counts where the change stream is not trusted; bounds how long a key works on after another node
+/// How long an answer counts while the change stream is not trusted; bounds how long a key works on after somebody
 /// revoked it.
-const FRESH: Duration = Duration::from_secs(1);
+const UNTRUSTED: Duration = Duration::from_secs(1);
 
-/// Keys that are remembered at most, unknown ones included.
-const REMEMBERED: usize = 10_000;
+/// Bytes for keys that are remembered, unknown ones included: some twenty thousand.
+const REMEMBERED: u64 = 16 * 1024 * 1024;
 
 /// API keys. Cheap to clone.
 ///
-/// An answer of the database, also that a key is unknown, counts until the change stream tells of a write to keys or
-/// tenants, so a warm request costs no statement. Where the stream is not trusted it counts for 1 s. A revocation through
-/// this process is seen at once, one elsewhere within some milliseconds, at most that second; expiry is judged at every
-/// call.
+/// An answer of the database, also that a key is unknown, counts until somebody writes to keys or tenants, so a warm
+/// request costs no statement; for a second at most while the change stream is not trusted. A revocation through this
+/// process is seen at once, one elsewhere within some milliseconds; expiry is judged at every call.
 #[derive(Clone, Debug)]
 pub struct Keys(Arc<Inner>);
 
@@ -35,9 +34,8 @@ struct Inner {
     session: Session,
     clock: Clock,
     ids: Ids,
-    known: Fresh<KeyHash, Option<Arc<Known>>>,
+    known: Cache<KeyHash, Option<Arc<Known>>>,
     touch: Touch,
-    _hook: HookGuard,
 }
 
 #[derive(Debug)]
@@ -46,26 +44,31 @@ struct Known {
     verified: VerifiedKey,
 }
 
+impl Known {
+    /// About: the row stands twice.
+    fn bytes(&self) -> usize {
+        size_of::<Self>() + size_of::<Principal>() + 2 * self.row.heap_bytes()
+    }
+}
+
 impl Keys {
     /// Keys of `db`. Starts the task that notes when keys were used; call it inside a runtime, and
     /// [`Keys::close`] at the end.
     pub fn start(db: &Db, clock: Clock, ids: Ids) -> Self {
-        let stream = db.changes();
-        Self(Arc::new_cyclic(|this: &Weak<Inner>| {
-            let this = this.clone();
-            let told = move |_| {
-                if let Some(this) = this.upgrade() {
-                    this.known.forget();
-                }
-            };
-            Inner {
-                session: db.session(Scope::platform("keys")),
-                _hook: stream.on_change_of(&["brisk_api_keys", "brisk_tenants"], told),
-                known: Fresh::new(REMEMBERED, FRESH, clock.clone(), Some(stream)),
-                touch: Touch::start(db.clone(), clock.clone()),
-                clock,
-                ids,
-            }
+        let policy = Policy::rows()
+            .shared()
+            .secret()
+            .bytes(REMEMBERED)
+            .untrusted_for(UNTRUSTED);
+        let known = Caches::of(db).with_clock(&clock).cache("auth.key", policy);
+        Self(Arc::new(Inner {
+            session: db.session(Scope::platform("keys")),
+            known: known
+                .weigh(|_, found: &Option<Arc<Known>>| found.as_deref().map_or(0, Known::bytes))
+                .build(),
+            touch: Touch::start(db.clone(), clock.clone()),
+            clock,
+            ids,
         }))
     }
 
@@ -89,7 +92,6 @@ impl Keys {
             self.0.clock.now(),
         );
         let key = session.run(&statements::INSERT_KEY, params).await?;
-        self.written(session);
         Ok(CreatedKey {
             key,
             secret: minted.text,
@@ -105,22 +107,19 @@ impl Keys {
     /// asked and cannot answer.
     pub async fn verify(&self, key: &str) -> Result<VerifiedKey, Error> {
         let hash = secret::parse(key)?;
-        let load = async || {
-            let row = self
-                .0
-                .session
-                .run(&statements::KEY, (hash.to_vec(),))
-                .await?;
+        let load = async move |session: Session| {
+            let row = session.run(&statements::KEY, (hash.to_vec(),)).await?;
             let known = row.map(|row| {
                 let verified = VerifiedKey::from(&row);
                 Arc::new(Known { row, verified })
             });
             Ok::<_, Error>(known)
         };
-        let known = self.0.known.get(&hash, load).await?;
+        let known = self.0.known.get(&self.0.session, &hash, load).await?;
         // The index found it by the hash of 160 random bits; comparing again in constant time costs nothing and
         // keeps that true under any collation or cache fault.
         let known = known
+            .as_ref()
             .filter(|known| bool::from(known.row.key_hash.ct_eq(&hash)))
             .ok_or(Error::KeyUnknown)?;
         known.row.check(self.0.clock.now())?;
@@ -153,7 +152,6 @@ impl Keys {
             Some(tenant) => session.run(&statements::REVOKE, (tenant, id, now)).await?,
             None => session.run(&statements::REVOKE_PLATFORM, (id, now)).await?,
         };
-        self.written(session);
         Ok(revoked == 1)
     }
 
@@ -180,19 +178,9 @@ impl Keys {
         Ok(keys)
     }
 
-    /// Forgets what was verified; for whoever suspends a tenant.
-    pub fn forget(&self) {
-        self.0.known.forget();
-    }
-
     /// Notes the last uses and ends the task behind.
     pub async fn close(&self) {
         self.0.touch.close().await;
-    }
-
-    fn written(&self, session: &Session) {
-        let keys = self.clone();
-        session.on_commit(move || keys.forget());
     }
 }
 

@@ -6,7 +6,6 @@
 //! way to keep our processors busy.
 
 mod error;
-mod fresh;
 mod key;
 mod keys;
 mod master;

@@ -1,33 +1,32 @@
 //! The table of tenants, and the cached look-up before it.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
+use brisk_cache::{Cache, Caches, Policy};
 use brisk_core::{Clock, Scope, TenantId};
-use brisk_db::{Db, HookGuard, Json, Session};
+use brisk_db::{Db, FromRow as _, Json, Session};
 
 use crate::error::Error;
-use crate::fresh::Fresh;
 use crate::statements;
 use crate::tenant::{NewTenant, Tenant, check};
 
-/// How long a remembered tenant counts; bounds what another program's change takes to be seen.
-const FRESH: Duration = Duration::from_secs(5);
+/// How long a remembered tenant counts while the change stream is not trusted.
+const UNTRUSTED: Duration = Duration::from_secs(1);
 
-/// Look-ups that are remembered at most, of each of the three ways.
-const REMEMBERED: usize = 10_000;
+/// Bytes for each of the three ways of looking up: some ten thousand tenants.
+const REMEMBERED: u64 = 16 * 1024 * 1024;
 
 /// Every statement on tenants. Whose right it is to call these is decided before.
 #[derive(Debug)]
 pub struct Tenants<'a> {
     session: &'a Session,
-    directory: &'a TenantDirectory,
 }
 
 impl<'a> Tenants<'a> {
-    /// The table as seen by `session`; writes end what `directory` remembers, after their commit.
-    pub const fn new(session: &'a Session, directory: &'a TenantDirectory) -> Self {
-        Self { session, directory }
+    /// The table as seen by `session`.
+    pub const fn new(session: &'a Session) -> Self {
+        Self { session }
     }
 
     /// One tenant.
@@ -99,7 +98,6 @@ impl<'a> Tenants<'a> {
             clock.now(),
         );
         let made = self.session.run(&statements::INSERT_TENANT, params).await;
-        self.written();
         made.map_err(taken)
     }
 
@@ -130,13 +128,7 @@ impl<'a> Tenants<'a> {
             clock.now(),
         );
         let changed = self.session.run(&statements::UPDATE_TENANT, params).await;
-        self.written();
         changed.map_err(taken)
-    }
-
-    fn written(&self) {
-        let directory = self.directory.clone();
-        self.session.on_commit(move || directory.forget());
     }
 }
 
@@ -155,98 +147,103 @@ type Found = Option<Arc<Tenant>>;
 
 /// The look-up of tenants that requests use; costs no statement while an answer is warm. Cheap to clone.
 ///
-/// Bounded. An answer, also that there is no such tenant, counts until the change stream tells of a write, by whomever.
-/// Where the stream is not trusted it counts for 5 s at most, and only this process' own writes are seen at once.
+/// Bounded. An answer, also that there is no such tenant, counts until somebody writes to the tenant, whoever it is; for a
+/// second at most while the change stream is not trusted.
 #[derive(Clone, Debug)]
-pub struct TenantDirectory(Arc<Inner>);
-
-#[derive(Debug)]
-struct Inner {
+pub struct TenantDirectory {
     session: Session,
-    by_id: Fresh<TenantId, Found>,
-    by_slug: Fresh<Arc<str>, Found>,
-    by_jurisdiction: Fresh<Arc<str>, Found>,
-    _hook: HookGuard,
-}
-
-impl Inner {
-    fn forget(&self) {
-        self.by_id.forget();
-        self.by_slug.forget();
-        self.by_jurisdiction.forget();
-    }
+    by_id: Cache<TenantId, Found>,
+    by_slug: Cache<Arc<str>, Found>,
+    by_jurisdiction: Cache<Arc<str>, Found>,
 }
 
 impl TenantDirectory {
-    /// An empty directory.
+    /// The directory of a database.
     pub fn new(db: &Db, clock: &Clock) -> Self {
-        let stream = db.changes();
-        Self(Arc::new_cyclic(|this: &Weak<Inner>| {
-            let this = this.clone();
-            let hook = stream.on_change_of(&["brisk_tenants"], move |_| {
-                if let Some(this) = this.upgrade() {
-                    this.forget();
-                }
-            });
-            Inner {
-                session: db.session(Scope::platform("tenants")),
-                by_id: Fresh::new(REMEMBERED, FRESH, clock.clone(), Some(stream.clone())),
-                by_slug: Fresh::new(REMEMBERED, FRESH, clock.clone(), Some(stream.clone())),
-                by_jurisdiction: Fresh::new(REMEMBERED, FRESH, clock.clone(), Some(stream.clone())),
-                _hook: hook,
-            }
-        }))
+        let caches = Caches::of(db).with_clock(clock);
+        let policy = Policy::rows()
+            .shared()
+            .bytes(REMEMBERED)
+            .untrusted_for(UNTRUSTED);
+        let named = |name| {
+            caches
+                .cache(name, policy)
+                .weigh(|key: &Arc<str>, found| key.len() + bytes(found))
+        };
+        Self {
+            session: db.session(Scope::platform("tenants")),
+            by_id: caches
+                .cache("auth.tenant", policy)
+                .weigh(|_, found| bytes(found))
+                .build(),
+            by_slug: named("auth.tenant_by_slug").build(),
+            by_jurisdiction: named("auth.tenant_by_jurisdiction").build(),
+        }
+    }
+
+    /// The same directory for work that `session` does, so that what is kept of that work depends on the tenant too.
+    #[must_use]
+    pub fn within(&self, session: &Session) -> Self {
+        Self {
+            session: session.clone(),
+            ..self.clone()
+        }
     }
 
     /// One tenant.
     ///
     /// # Errors
     ///
-    /// [`Error::Db`] when the database is asked and cannot answer.
+    /// [`Error::Cache`] when the database is asked and cannot answer.
     pub async fn get(&self, id: TenantId) -> Result<Option<Arc<Tenant>>, Error> {
-        let load = async || Ok(self.table().get(id).await?.map(Arc::new));
-        self.0.by_id.get(&id, load).await
+        let load = async move |session| found(Tenants::new(&session).get(id).await);
+        Ok(self.by_id.get(&self.session, &id, load).await?.into_inner())
     }
 
     /// One tenant, by its slug.
     ///
     /// # Errors
     ///
-    /// [`Error::Db`] when the database is asked and cannot answer.
+    /// [`Error::Cache`] when the database is asked and cannot answer.
     pub async fn by_slug(&self, slug: &str) -> Result<Option<Arc<Tenant>>, Error> {
-        let load = async || Ok(self.table().by_slug(slug).await?.map(Arc::new));
         // Longer than any slug: not worth an entry.
         if slug.len() > 63 {
             return Ok(None);
         }
-        self.0.by_slug.get(&slug.into(), load).await
+        let slug = Arc::<str>::from(slug);
+        let wanted = Arc::clone(&slug);
+        let load = async move |session| found(Tenants::new(&session).by_slug(&wanted).await);
+        Ok(self
+            .by_slug
+            .get(&self.session, &slug, load)
+            .await?
+            .into_inner())
     }
 
     /// One tenant, by its name in Open311.
     ///
     /// # Errors
     ///
-    /// [`Error::Db`] when the database is asked and cannot answer.
+    /// [`Error::Cache`] when the database is asked and cannot answer.
     pub async fn by_jurisdiction(&self, jurisdiction: &str) -> Result<Option<Arc<Tenant>>, Error> {
-        let load = async || {
-            Ok(self
-                .table()
-                .by_jurisdiction(jurisdiction)
-                .await?
-                .map(Arc::new))
-        };
         if jurisdiction.len() > 255 {
             return Ok(None);
         }
-        self.0.by_jurisdiction.get(&jurisdiction.into(), load).await
+        let jurisdiction = Arc::<str>::from(jurisdiction);
+        let wanted = Arc::clone(&jurisdiction);
+        let load =
+            async move |session| found(Tenants::new(&session).by_jurisdiction(&wanted).await);
+        let cached = self.by_jurisdiction.get(&self.session, &jurisdiction, load);
+        Ok(cached.await?.into_inner())
     }
+}
 
-    /// Forgets everything; the next look-up asks the database.
-    pub fn forget(&self) {
-        self.0.forget();
-    }
+fn found(read: Result<Option<Tenant>, Error>) -> Result<Found, Error> {
+    Ok(read?.map(Arc::new))
+}
 
-    fn table(&self) -> Tenants<'_> {
-        Tenants::new(&self.0.session, self)
-    }
+fn bytes(found: &Found) -> usize {
+    found
+        .as_ref()
+        .map_or(0, |tenant| size_of::<Tenant>() + tenant.heap_bytes())
 }

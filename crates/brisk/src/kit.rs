@@ -57,7 +57,7 @@ impl Kit {
     }
 
     /// The table of tenants, for whoever makes or changes them.
-    pub const fn tenants_in<'a>(&'a self, session: &'a Session) -> Tenants<'a> {
-        Tenants::new(session, &self.tenants)
+    pub const fn tenants_in<'a>(&self, session: &'a Session) -> Tenants<'a> {
+        Tenants::new(session)
     }
 }

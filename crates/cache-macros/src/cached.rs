@@ -110,10 +110,10 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> syn::Result<T
         (None, None, false) => quote!(::brisk_cache::Policy::rows()),
     };
     let ident = &function.sig.ident;
-    let name = match &arguments.name {
-        Some(name) => quote!(#name),
-        None => quote!(concat!(module_path!(), "::", stringify!(#ident))),
-    };
+    let name = arguments.name.as_ref().map_or_else(
+        || quote!(concat!(module_path!(), "::", stringify!(#ident))),
+        |name| quote!(#name),
+    );
     let keys = rest.iter().filter(|a| a.is_key).map(|a| {
         let name = &a.name;
         if a.is_reference {

@@ -198,6 +198,17 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         }
     }
 
+    /// What was kept last for `key`, also when it no longer counts: for a load that can use parts of it again.
+    pub fn last(&self, session: &Session, key: &K) -> Option<Cached<V>> {
+        let tenant = self.tenant(session);
+        let kept = self.0.map_peek(&KeyRef { tenant, key })?;
+        Some(Cached {
+            kept,
+            stale: true,
+            hit: false,
+        })
+    }
+
     #[inline]
     fn hit(&self, session: &Session, key: &K) -> Option<Cached<V>> {
         match self.look(self.tenant(session), key) {
@@ -244,7 +255,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         if !kept.tags.is_empty() && !watch.is_trusted() {
             let age = || inner.clock.ticks().since(kept.made);
             let untrusted = inner.policy.untrusted;
-            if untrusted.is_zero() || age() >= untrusted {
+            if untrusted.is_zero() || !watch.is_started() || age() >= untrusted {
                 return Look::Old(kept);
             }
         }
@@ -409,7 +420,7 @@ fn apart<V>(value: V) -> Cached<V> {
 /// Makes an entry a part of the load that a session works for.
 fn join<V>(session: &Session, kept: &Kept<V>) {
     if let Some(outer) = Trail::of(session) {
-        outer.include(kept.version, &kept.tags, kept.fresh_until);
+        outer.include(&kept.tags, kept.fresh_until);
         if let Some(why) = &kept.unfit {
             outer.refuse(why);
         }
@@ -434,6 +445,10 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         let kept = Arc::new(kept);
         self.put(key, &kept);
         kept
+    }
+
+    fn map_peek(&self, key: &KeyRef<'_, K>) -> Option<Arc<Kept<V>>> {
+        self.map.peek(key)
     }
 
     fn put(&self, key: &Key<K>, kept: &Arc<Kept<V>>) {

@@ -125,8 +125,8 @@ impl Policy {
         self
     }
 
-    /// For so long an entry counts while the change stream is not trusted, or was not started. Without this, such times
-    /// are spent without the cache. It is the bound of staleness then.
+    /// For so long an entry counts while the change stream is not trusted. Without this, such times are spent without the
+    /// cache. It is the bound of staleness then. Before the stream was started nothing is kept at all.
     #[must_use]
     pub const fn untrusted_for(mut self, span: Duration) -> Self {
         self.untrusted = span;

@@ -163,10 +163,12 @@ impl Trail {
     }
 
     /// Another entry became a part of this load.
-    pub(crate) fn include(&self, version: Version, tags: &[Tag], expires: Ticks) {
+    ///
+    /// That one was loaded at another version. When it was handed out nothing that it depends on had changed since, so it
+    /// is what a load that begins now would find; what changes later ends this entry by this load's own version.
+    pub(crate) fn include(&self, tags: &[Tag], expires: Ticks) {
         let mut steps = self.steps();
         steps.has_read = true;
-        steps.version = steps.version.min(version);
         steps.expires = steps.expires.min(expires);
         for tag in tags {
             steps.add(tag.clone());

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use brisk_auth::{NewTenant, TenantDirectory, TenantKind, Tenants};
+use brisk_auth::{NewTenant, TenantKind, Tenants};
 use brisk_civic::{ImportOptions, ImportSetup, Importer, MIGRATIONS};
 use brisk_core::{Clock, Scope, TenantId};
 use brisk_db::{Db, DbConfig};
@@ -49,13 +49,9 @@ async fn measure(url: &str, files: &[PathBuf], chunk: Option<usize>) -> Result<(
     println!("{}", db.system().as_str());
     let clock = Clock::system();
     let platform = db.session(Scope::platform("import_speed"));
-    let directory = TenantDirectory::new(&db, &clock);
     for (file, n) in files.iter().zip(1..) {
         let new = NewTenant::new(format!("city-{n}"), "City", TenantKind::City);
-        let tenant = Tenants::new(&platform, &directory)
-            .insert(new, &clock)
-            .await?
-            .id;
+        let tenant = Tenants::new(&platform).insert(new, &clock).await?.id;
         for again in [false, true] {
             one(&db, file, tenant, chunk, again).await?;
         }

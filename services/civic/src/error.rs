@@ -16,6 +16,9 @@ pub enum Error {
     /// The database could not answer.
     #[error("the database did not do its part")]
     Db(#[from] brisk_db::Error),
+    /// What is kept in memory could not be read.
+    #[error(transparent)]
+    Cache(#[from] brisk_cache::Error),
     /// Tenants or keys refused.
     #[error(transparent)]
     Auth(#[from] brisk_auth::Error),
@@ -120,6 +123,7 @@ impl AsDbError for Error {
     fn as_db_error(&self) -> Option<&brisk_db::Error> {
         match self {
             Self::Db(error) | Self::Auth(brisk_auth::Error::Db(error)) => Some(error),
+            Self::Cache(error) | Self::Auth(brisk_auth::Error::Cache(error)) => error.load_error(),
             Self::Jobs(error) => error.as_db_error(),
             Self::Auth(_)
             | Self::AnonymousNotAllowed
@@ -147,6 +151,7 @@ impl Failure for Error {
     fn class(&self) -> Class {
         match self {
             Self::Db(error) => error.class(),
+            Self::Cache(error) => error.class(),
             Self::Auth(error) => error.class(),
             Self::Jobs(error) => error.class(),
             Self::NotFound { .. } => Class::NotFound,
@@ -177,6 +182,7 @@ impl Failure for Error {
     fn code(&self) -> &'static str {
         match self {
             Self::Db(error) => error.code(),
+            Self::Cache(error) => error.code(),
             Self::Auth(error) => error.code(),
             Self::Jobs(error) => error.code(),
             Self::AnonymousNotAllowed => "civic.anonymous_not_allowed",
@@ -202,6 +208,7 @@ impl Failure for Error {
     fn detail(&self) -> Cow<'static, str> {
         match self {
             Self::Db(error) => error.detail(),
+            Self::Cache(error) => error.detail(),
             Self::Auth(error) => error.detail(),
             Self::Jobs(error) => error.detail(),
             Self::Stored { .. } => "something went wrong on our side".into(),
@@ -235,6 +242,7 @@ impl Failure for Error {
                 .map(|e| Wrong::new(e.field.clone(), e.code, e.message.clone()))
                 .collect(),
             Self::Auth(error) => error.fields(),
+            Self::Cache(error) => error.fields(),
             Self::Db(_)
             | Self::Jobs(_)
             | Self::AnonymousNotAllowed
@@ -270,6 +278,7 @@ impl Failure for Error {
                 let words: Vec<&str> = allowed.iter().map(|s| s.as_str()).collect();
                 vec![("allowed", words.join(", ").into())]
             }
+            Self::Cache(error) => error.extra(),
             Self::Db(_)
             | Self::Auth(_)
             | Self::Jobs(_)

@@ -29,7 +29,7 @@ pub struct Publication {
 impl Publication {
     /// A reader on the kit.
     pub fn new(kit: &Kit) -> Self {
-        let settings = Settings::new(kit.db.clone(), kit.clock.clone(), kit.tenants.clone());
+        let settings = Settings::new(&kit.db, &kit.clock, kit.tenants.clone());
         Self {
             db: kit.db.clone(),
             clock: kit.clock.clone(),
@@ -46,7 +46,7 @@ impl Publication {
     /// What kept the database from answering.
     pub async fn places(&self, scope: &Scope) -> Result<Vec<(String, String)>, Error> {
         let session = self.db.session(scope.for_tenant(TenantId::PLATFORM));
-        let tenants = Tenants::new(&session, &self.tenants)
+        let tenants = Tenants::new(&session)
             .page(TenantId::PLATFORM, PLACES)
             .await?;
         Ok(tenants.into_iter().map(|t| (t.slug, t.name)).collect())

@@ -78,7 +78,6 @@ impl Service for Civic {
         };
         let sweeper = Sweeper {
             workflow: state.workflow.clone(),
-            directory: kit.tenants.clone(),
         };
         let scorer = Scorer {
             settings: Arc::clone(&state.settings),
@@ -140,11 +139,7 @@ impl Service for Civic {
 
 /// The parts of the service on a kit.
 pub(crate) fn state(kit: &Kit) -> CivicState {
-    let settings = Arc::new(Settings::new(
-        kit.db.clone(),
-        kit.clock.clone(),
-        kit.tenants.clone(),
-    ));
+    let settings = Arc::new(Settings::new(&kit.db, &kit.clock, kit.tenants.clone()));
     let contacts = ContactKeys::new(
         kit.master_key.derive_for(Purpose::Sealing, "civic.contact"),
         kit.master_key
@@ -171,7 +166,6 @@ pub(crate) fn state(kit: &Kit) -> CivicState {
         cursor: kit.cursor_key.clone(),
         queue: kit.queue.clone(),
         settings,
-        tenants: kit.tenants.clone(),
         keys: kit.keys.clone(),
         intake,
         workflow,

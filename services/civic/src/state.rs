@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use brisk_auth::{Keys, TenantDirectory};
+use brisk_auth::Keys;
 use brisk_core::Clock;
 use brisk_db::{CursorKey, Db};
 use brisk_jobs::Queue;
@@ -27,7 +27,6 @@ pub(crate) struct Parts {
     pub(crate) cursor: CursorKey,
     pub(crate) queue: Queue,
     pub(crate) settings: Arc<Settings>,
-    pub(crate) tenants: TenantDirectory,
     pub(crate) keys: Keys,
     pub(crate) intake: Intake,
     pub(crate) workflow: Workflow,

@@ -32,6 +32,11 @@ impl World {
         let civic = brisk_db::migrations!("civic");
         let sets = [brisk_auth::MIGRATIONS, brisk_jobs::MIGRATIONS, civic];
         db.migrate(&sets).await.unwrap();
+        let stream = db.changes();
+        let mut events = stream.subscribe();
+        while !stream.is_trusted() {
+            events.next().await.unwrap();
+        }
         let clock = Clock::manual("2026-03-06T12:00:00Z".parse().unwrap());
         let state = state(db, clock);
         Self {
@@ -77,7 +82,7 @@ impl World {
 
 fn state(db: Db, clock: Clock) -> CivicState {
     let tenants = TenantDirectory::new(&db, &clock);
-    let settings = Arc::new(Settings::new(db.clone(), clock.clone(), tenants.clone()));
+    let settings = Arc::new(Settings::new(&db, &clock, tenants));
     let queue = Queue::new(clock.clone());
     CivicState::new(Parts {
         cursor: CursorKey::new([1; 32]),
@@ -104,7 +109,6 @@ fn state(db: Db, clock: Clock) -> CivicState {
         tracker: tokio_util::task::TaskTracker::new(),
         queue,
         settings,
-        tenants,
         clock,
         db,
     })
@@ -112,7 +116,7 @@ fn state(db: Db, clock: Clock) -> CivicState {
 
 async fn tenant(state: &CivicState, slug: &str, kind: TenantKind) -> Tenant {
     let session = state.db.session(Scope::platform("test"));
-    let tenants = Tenants::new(&session, &state.tenants);
+    let tenants = Tenants::new(&session);
     let new = NewTenant {
         timezone: "America/New_York".to_owned(),
         ..NewTenant::new(slug, slug, kind)

@@ -19,11 +19,19 @@ impl Node {
         let db = Db::open(DbConfig::new(&url)).await.unwrap();
         db.migrate(&[brisk_auth::MIGRATIONS]).await.unwrap();
         let clock = Clock::manual("2026-03-07T12:00:00Z".parse().unwrap());
+        trusted(&db).await;
         Self::over(db, clock, url)
     }
 
     /// Another process on the same database, with the same clock.
     pub(crate) async fn other(&self) -> Self {
+        let db = Db::open(DbConfig::new(&self.url)).await.unwrap();
+        trusted(&db).await;
+        Self::over(db, self.clock.clone(), self.url.clone())
+    }
+
+    /// One whose change stream nobody started.
+    pub(crate) async fn deaf(&self) -> Self {
         let db = Db::open(DbConfig::new(&self.url)).await.unwrap();
         Self::over(db, self.clock.clone(), self.url.clone())
     }
@@ -40,7 +48,7 @@ impl Node {
     }
 
     pub(crate) fn tenants(&self) -> Tenants<'_> {
-        Tenants::new(&self.session, &self.directory)
+        Tenants::new(&self.session)
     }
 
     pub(crate) async fn tenant(&self, slug: &str) -> Tenant {
@@ -54,4 +62,13 @@ pub(crate) async fn on_both(test: impl AsyncFn(Node)) {
     test(Node::new_at(file.url()).await).await;
     let database = Postgres::shared().database().unwrap();
     test(Node::new_at(database.url()).await).await;
+}
+
+/// Starts the change stream and waits until it tells everything.
+async fn trusted(db: &Db) {
+    let stream = db.changes();
+    let mut events = stream.subscribe();
+    while !stream.is_trusted() {
+        events.next().await.unwrap();
+    }
 }

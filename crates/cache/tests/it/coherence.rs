@@ -122,6 +122,29 @@ on_both! {
         assert_eq!(greet().await, "hello second");
     }
 
+    async fn an_entry_that_is_made_of_an_older_one_is_kept(db: TestDb) {
+        let session = db.session();
+        add(&session, 1, "old").await;
+        let authors = Authors::new(&db, Policy::rows());
+        // What of this is told later has been told.
+        told(&db.db, &session).await;
+        authors.get(&session, 1).await.unwrap();
+        session.run(&ADD_BOOK, (ONE, 1, 1, "book".to_owned())).await.unwrap();
+        told(&db.db, &session).await;
+        let both = db.caches().cache::<i64, (Option<String>, usize)>("test.both", Policy::rows()).build();
+        let get = async || {
+            let authors = authors.clone();
+            let load = async move |session| {
+                let titles = cached!(&session, WITH_BOOKS, (ONE, 1)).await.unwrap();
+                Ok::<_, brisk_db::Error>((authors.name(&session, 1).await, titles.len()))
+            };
+            both.get(&session, &1, load).await.unwrap()
+        };
+        assert_eq!(*get().await, (Some("old".to_owned()), 1));
+        assert!(get().await.is_hit());
+        assert_eq!(authors.loads(), 1);
+    }
+
     async fn while_the_stream_is_not_trusted_nothing_is_kept(db: TestDb) {
         let other = db.other().await;
         // A database whose stream nobody started, as in a command.

@@ -171,6 +171,11 @@ impl StreamWatch {
         self.hub.is_trusted()
     }
 
+    /// Whether anybody started the stream.
+    pub fn is_started(&self) -> bool {
+        self.hub.is_started()
+    }
+
     /// As [`ChangeStream::has_passed`].
     pub fn has_passed(&self, ticket: Ticket) -> bool {
         self.hub.has_passed(ticket)

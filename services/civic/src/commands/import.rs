@@ -127,7 +127,7 @@ pub(super) async fn run(kit: &Kit, matches: &ArgMatches) -> Result<ExitCode, Box
     let tenant = tenant(kit, named).await?;
     let file = File::open(path).map_err(|e| format!("cannot open {}: {e}", path.display()))?;
     let bytes = file.metadata().map_or(0, |about| about.len());
-    let settings = Settings::new(kit.db.clone(), kit.clock.clone(), kit.tenants.clone());
+    let settings = Settings::new(&kit.db, &kit.clock, kit.tenants.clone());
     let setup = Arc::new(ImportSetup::of(&*settings.of(tenant).await?));
     let importer = Importer::new(&kit.db, kit.clock.clone(), kit.queue.clone());
     let session = kit.session(tenant, "import");

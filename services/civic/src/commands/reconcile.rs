@@ -50,9 +50,7 @@ pub(super) async fn run(kit: &Kit, matches: &ArgMatches) -> Result<ExitCode, Box
     let mut after = TenantId::PLATFORM;
     let (mut found, mut cells) = (0, 0);
     loop {
-        let tenants = Tenants::new(&platform, &kit.tenants)
-            .page(after, TENANTS)
-            .await?;
+        let tenants = Tenants::new(&platform).page(after, TENANTS).await?;
         let Some(last) = tenants.last() else { break };
         after = last.id;
         for tenant in &tenants {

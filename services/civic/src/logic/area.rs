@@ -64,12 +64,9 @@ pub(crate) async fn create(setup: &Setup, body: &Value) -> Result<SetupRow<AreaF
     let session = &setup.session;
     let now = setup.clock.now();
     let bounds = boundary.as_ref().map(Boundary::bounds);
-    let insert = async {
-        room(Areas(session).count().await?, MOST, "areas")?;
-        let inserted = Areas(session).insert(fields.clone(), bounds, now).await;
-        inserted.map_err(|e| refusal(e.into()))
-    };
-    let id = setup.changing(insert).await?;
+    room(Areas(session).count().await?, MOST, "areas")?;
+    let inserted = Areas(session).insert(fields.clone(), bounds, now).await;
+    let id = inserted.map_err(|e| refusal(e.into()))?;
     Ok(SetupRow::new(session.tenant(), id, fields).since(now))
 }
 
@@ -98,7 +95,7 @@ pub(crate) async fn update(
         areas.update(id, fields.clone(), bounds).await?;
         Ok(SetupRow { fields, ..stored })
     });
-    setup.changing(write).await.map_err(refusal)
+    write.await.map_err(refusal)
 }
 
 /// The new parent is there and is not inside the area itself.
@@ -127,8 +124,7 @@ fn unknown_parent() -> Error {
 }
 
 pub(crate) async fn delete(setup: &Setup, id: i64) -> Result<(), Error> {
-    let delete = async { Ok(Areas(&setup.session).delete(id).await?) };
-    match setup.changing(delete).await {
+    match Areas(&setup.session).delete(id).await.map_err(Error::from) {
         Ok(0) => Err(NOT_FOUND),
         Ok(_) => Ok(()),
         Err(e) if broken(&e) == Some(Constraint::ForeignKey) => Err(Error::InUse {

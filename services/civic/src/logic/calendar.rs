@@ -56,12 +56,9 @@ pub(crate) async fn create(setup: &Setup, body: &Value) -> Result<SetupRow<Calen
     let definition = calendar.definition().clone();
     let calendars = Calendars(&setup.session);
     let now = setup.clock.now();
-    let insert = async {
-        room(calendars.count().await?, MOST, "calendars")?;
-        let inserted = calendars.insert(name.clone(), &definition, now).await;
-        inserted.map_err(|e| refusal(e.into()))
-    };
-    let id = setup.changing(insert).await?;
+    room(calendars.count().await?, MOST, "calendars")?;
+    let inserted = calendars.insert(name.clone(), &definition, now).await;
+    let id = inserted.map_err(|e| refusal(e.into()))?;
     let fields = CalendarFields { name, definition };
     Ok(SetupRow::new(setup.tenant(), id, fields).since(now))
 }
@@ -82,7 +79,7 @@ pub(crate) async fn update(
         let fields = CalendarFields { name, definition };
         Ok(SetupRow { fields, ..stored })
     });
-    setup.changing(write).await.map_err(refusal)
+    write.await.map_err(refusal)
 }
 
 pub(crate) async fn delete(setup: &Setup, id: i64) -> Result<(), Error> {
@@ -93,8 +90,7 @@ pub(crate) async fn delete(setup: &Setup, id: i64) -> Result<(), Error> {
             by: "the promises of issues are counted by it",
         });
     }
-    let delete = async { Ok(calendars.delete(id).await?) };
-    match setup.changing(delete).await {
+    match calendars.delete(id).await.map_err(Error::from) {
         Ok(0) => Err(NOT_FOUND),
         Ok(_) => Ok(()),
         Err(e) if broken(&e) == Some(Constraint::ForeignKey) => Err(Error::InUse {

@@ -35,12 +35,9 @@ pub(crate) async fn count(setup: &Setup) -> Result<i64, DbError> {
 pub(crate) async fn create(setup: &Setup, body: &Value) -> Result<SetupRow<ServiceFields>, Error> {
     let fields = ServiceFields::read(body)?;
     let categories = Categories(&setup.session);
-    let insert = async {
-        room(categories.count().await?, MOST, "categories")?;
-        let inserted = categories.insert(fields.clone()).await;
-        inserted.map_err(|e| refusal(e.into()))
-    };
-    let id = setup.changing(insert).await?;
+    room(categories.count().await?, MOST, "categories")?;
+    let inserted = categories.insert(fields.clone()).await;
+    let id = inserted.map_err(|e| refusal(e.into()))?;
     Ok(SetupRow::new(setup.tenant(), id, fields))
 }
 
@@ -64,7 +61,7 @@ pub(crate) async fn update(
         categories.update(id, fields.clone()).await?;
         Ok(SetupRow::new(session.tenant(), id, fields))
     });
-    setup.changing(write).await.map_err(refusal)
+    write.await.map_err(refusal)
 }
 
 pub(crate) async fn delete(setup: &Setup, id: i64) -> Result<(), Error> {
@@ -76,8 +73,7 @@ pub(crate) async fn delete(setup: &Setup, id: i64) -> Result<(), Error> {
             by: "reports name it; set it inactive instead",
         });
     }
-    let delete = async { Ok(categories.delete(id).await?) };
-    match setup.changing(delete).await? {
+    match categories.delete(id).await? {
         0 => Err(NOT_FOUND),
         _ => Ok(()),
     }

@@ -64,9 +64,7 @@ pub(crate) async fn write(
         None => expected,
     };
     let kind = setup.current().await?.kind;
-    setup
-        .changing(write_version(setup, kind, how, &document, expected))
-        .await
+    write_version(setup, kind, how, &document, expected).await
 }
 
 async fn write_version(

@@ -1,6 +1,5 @@
 //! What setting a tenant up needs: its session, the settings that a change makes stale, and the clock.
 
-use std::future::Future;
 use std::sync::Arc;
 
 use brisk_core::{Clock, TenantId};
@@ -24,17 +23,6 @@ impl Setup {
 
     pub(crate) async fn current(&self) -> Result<Arc<TenantSettings>, Error> {
         self.settings.of(self.tenant()).await
-    }
-
-    /// Does `work` and then forgets the tenant's settings, also when it failed: a commit whose answer was lost happened
-    /// all the same.
-    pub(super) async fn changing<T>(
-        &self,
-        work: impl Future<Output = Result<T, Error>> + Send,
-    ) -> Result<T, Error> {
-        let result = work.await;
-        self.settings.changed(self.tenant());
-        result
     }
 }
 

@@ -19,7 +19,6 @@ const TENANTS: u32 = 200;
 #[derive(Clone, Debug)]
 pub(crate) struct Sweeper {
     pub(crate) workflow: Workflow,
-    pub(crate) directory: brisk_auth::TenantDirectory,
 }
 
 impl Handler for Sweeper {
@@ -36,9 +35,7 @@ impl Sweeper {
     async fn sweep(&self, ctx: &JobContext) -> Result<(), Error> {
         let mut after = TenantId::PLATFORM;
         loop {
-            let tenants = Tenants::new(ctx.session(), &self.directory)
-                .page(after, TENANTS)
-                .await?;
+            let tenants = Tenants::new(ctx.session()).page(after, TENANTS).await?;
             let Some(last) = tenants.last() else {
                 return Ok(());
             };

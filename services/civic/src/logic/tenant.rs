@@ -1,6 +1,6 @@
 //! Tenants themselves, as far as this service shows them.
 
-use brisk_auth::{NewTenant, Tenant, TenantDirectory, TenantStatus, Tenants};
+use brisk_auth::{NewTenant, Tenant, TenantStatus, Tenants};
 use brisk_core::{Role, TenantId};
 use serde_json::Value;
 
@@ -30,17 +30,13 @@ fn kind(fields: &TenantFields) -> brisk_auth::TenantKind {
         .expect("the kit knows every kind of this service")
 }
 
-pub(crate) async fn get(setup: &Setup, directory: &TenantDirectory) -> Result<Tenant, Error> {
-    let tenants = Tenants::new(&setup.session, directory);
+pub(crate) async fn get(setup: &Setup) -> Result<Tenant, Error> {
+    let tenants = Tenants::new(&setup.session);
     tenants.get(setup.tenant()).await?.ok_or(NOT_FOUND)
 }
 
 /// Makes an active tenant.
-pub(crate) async fn create(
-    setup: &Setup,
-    directory: &TenantDirectory,
-    body: &Value,
-) -> Result<Tenant, Error> {
+pub(crate) async fn create(setup: &Setup, body: &Value) -> Result<Tenant, Error> {
     if body.get("status").is_some() {
         return Err(Error::field(
             "status",
@@ -55,18 +51,14 @@ pub(crate) async fn create(
         jurisdiction_id: fields.jurisdiction_id.clone(),
         ..NewTenant::new(&fields.slug, &fields.name, kind(&fields))
     };
-    let tenants = Tenants::new(&setup.session, directory);
+    let tenants = Tenants::new(&setup.session);
     Ok(tenants.insert(new, &setup.clock).await?)
 }
 
 /// Changes the tenant of the session.
-pub(crate) async fn update(
-    setup: &Setup,
-    directory: &TenantDirectory,
-    change: &Value,
-) -> Result<Tenant, Error> {
+pub(crate) async fn update(setup: &Setup, change: &Value) -> Result<Tenant, Error> {
     check_rights(setup, change)?;
-    let tenants = Tenants::new(&setup.session, directory);
+    let tenants = Tenants::new(&setup.session);
     let stored = tenants.get(setup.tenant()).await?.ok_or(NOT_FOUND)?;
     let fields = TenantFields::read(&overlay(&fields_of(&stored), change))?;
     let tenant = Tenant {
@@ -85,8 +77,7 @@ pub(crate) async fn update(
         jurisdiction_id: fields.jurisdiction_id,
         ..stored
     };
-    let write = async { Ok(tenants.update(tenant, &setup.clock).await?) };
-    setup.changing(write).await?.ok_or(NOT_FOUND)
+    tenants.update(tenant, &setup.clock).await?.ok_or(NOT_FOUND)
 }
 
 /// Refuses every member that only the platform may change.

@@ -193,7 +193,6 @@ async fn seed(world: &World) -> Seeded {
     let areas = Areas(&session);
     let area = areas.insert(fields("North"), None, now).await.unwrap();
     areas.insert(fields("South"), None, now).await.unwrap();
-    world.state.settings.changed(world.acme);
     let settings = world.state.settings.of(world.acme).await.unwrap();
     let rows: Vec<IssueRow> = (1..=ISSUES)
         .map(|n| issue(n, world.acme, area, now))

@@ -79,7 +79,7 @@ async fn create(
 ) -> Result<Response, Problem> {
     let scope = caller.scope(TenantId::PLATFORM);
     scope.require(Role::PlatformAdmin)?;
-    let tenant = logic::create(&work(&state, scope), &state.tenants, &body).await?;
+    let tenant = logic::create(&work(&state, scope), &body).await?;
     let location = location("tenants", tenant.id);
     Ok((
         StatusCode::CREATED,
@@ -111,7 +111,7 @@ async fn get(
     Path(id): Path<i64>,
 ) -> Result<Response, Problem> {
     let setup = of_path(&caller, &state, id)?;
-    let tenant = logic::get(&setup, &state.tenants).await?;
+    let tenant = logic::get(&setup).await?;
     Ok(json_with_etag(&headers, &TenantBody::from(tenant)))
 }
 
@@ -139,9 +139,7 @@ async fn update(
     Json(change): Json<Value>,
 ) -> Result<Json<TenantBody>, Problem> {
     let setup = of_path(&caller, &state, id)?;
-    let tenant = logic::update(&setup, &state.tenants, &change).await?;
-    // The keys of a suspended tenant stop working now, not when their entries end.
-    state.keys.forget();
+    let tenant = logic::update(&setup, &change).await?;
     Ok(Json(tenant.into()))
 }
 

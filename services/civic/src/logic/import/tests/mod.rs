@@ -10,7 +10,7 @@ use std::future::Future;
 use std::io::Cursor;
 use std::sync::Arc;
 
-use brisk_auth::{NewTenant, TenantDirectory, TenantKind, Tenants};
+use brisk_auth::{NewTenant, TenantKind, Tenants};
 use brisk_core::{Clock, Scope, TenantId};
 use brisk_db::{Db, DbConfig, FromRow, Json, Session, statements};
 use brisk_jobs::Queue;
@@ -51,10 +51,9 @@ impl Place {
         db.migrate(&sets).await.unwrap();
         let clock = clock();
         let platform = db.session(Scope::platform("test"));
-        let directory = TenantDirectory::new(&db, &clock);
         for (slug, id) in [("acme", TENANT), ("other", TenantId(2))] {
             let new = NewTenant::new(slug, slug, TenantKind::City);
-            let tenants = Tenants::new(&platform, &directory);
+            let tenants = Tenants::new(&platform);
             assert_eq!(tenants.insert(new, &clock).await.unwrap().id, id);
         }
         let zone = TimeZone::get("America/New_York").unwrap();
