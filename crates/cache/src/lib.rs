@@ -9,6 +9,8 @@ mod caches;
 mod error;
 mod flight;
 mod kept;
+mod live;
+mod live_rows;
 mod metrics;
 mod plan;
 mod policy;
@@ -21,6 +23,7 @@ pub use cache::{Builder, Cache, CacheKey};
 pub use caches::{Caches, EntryView};
 pub use error::Error;
 pub use kept::Cached;
+pub use live::{LiveTotals, Total, Totals};
 
 /// The attribute for functions. It has a module of its own because a macro and an attribute of one name cannot share one.
 pub mod function {

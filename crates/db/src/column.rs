@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
+use crate::capture::Cell;
 use crate::value::{Kind, Value};
 
 /// A value as one engine hands it out.
@@ -27,6 +28,34 @@ impl Raw<'_> {
     /// Whether it is NULL.
     pub const fn is_null(self) -> bool {
         matches!(self, Self::Postgres(_, None) | Self::Sqlite(ValueRef::Null))
+    }
+}
+
+impl Cell {
+    /// A value of any type that can be captured, as the change stream tells it.
+    ///
+    /// # Errors
+    ///
+    /// When its type cannot be.
+    pub fn read(raw: Raw<'_>) -> Result<Self, BoxedError> {
+        let value = match raw {
+            _ if raw.is_null() => Value::Null,
+            Raw::Sqlite(ValueRef::Integer(_)) => i64::from_raw(raw)?.into_value(),
+            Raw::Sqlite(ValueRef::Text(_)) => String::from_raw(raw)?.into_value(),
+            Raw::Sqlite(ValueRef::Blob(_)) => Vec::<u8>::from_raw(raw)?.into_value(),
+            Raw::Postgres(ty, _) => match *ty {
+                Type::INT2 | Type::INT4 | Type::INT8 => i64::from_raw(raw)?.into_value(),
+                Type::BOOL => bool::from_raw(raw)?.into_value(),
+                Type::TEXT | Type::VARCHAR => String::from_raw(raw)?.into_value(),
+                Type::UUID => Uuid::from_raw(raw)?.into_value(),
+                Type::BYTEA => Vec::<u8>::from_raw(raw)?.into_value(),
+                Type::DATE => Date::from_raw(raw)?.into_value(),
+                Type::TIMESTAMPTZ => Timestamp::from_raw(raw)?.into_value(),
+                _ => return Err(unexpected(raw, "a type that can be captured")),
+            },
+            Raw::Sqlite(_) => return Err(unexpected(raw, "a value that can be captured")),
+        };
+        Self::of(&value).ok_or_else(|| unexpected(raw, "a value that can be captured"))
     }
 }
 

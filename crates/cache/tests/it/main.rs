@@ -10,5 +10,6 @@
 mod harness;
 mod coherence;
 mod functions;
+mod live;
 mod loads;
 mod precision;

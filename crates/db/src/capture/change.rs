@@ -5,6 +5,7 @@ use std::sync::Arc;
 use brisk_core::TenantId;
 use uuid::Uuid;
 
+use super::position::{At, Position};
 use crate::value::Value;
 
 /// A value of a captured column, in one form for both engines.
@@ -132,6 +133,41 @@ pub struct Change {
 pub struct Commit {
     /// The changes.
     pub changes: Vec<Change>,
+    /// Which of them all it is.
+    pub(crate) number: Option<Number>,
+}
+
+/// What tells a commit from all others of its database, or of its process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Number {
+    Transaction(u64),
+    Count { process: u64, commits: u64 },
+}
+
+impl Commit {
+    /// A commit that nobody can place.
+    #[doc(hidden)]
+    pub const fn of(changes: Vec<Change>) -> Self {
+        Self {
+            changes,
+            number: None,
+        }
+    }
+
+    /// Whether what was read at `position` has this commit in it; none where that cannot be known.
+    pub fn is_in(&self, position: &Position) -> Option<bool> {
+        match (self.number?, &position.0) {
+            (Number::Transaction(xid), At::Snapshot(snapshot)) => Some(snapshot.sees(xid)),
+            (
+                Number::Count { process, commits },
+                At::Count {
+                    process: other,
+                    commits: seen,
+                },
+            ) => (process == *other).then_some(commits <= *seen),
+            _ => None,
+        }
+    }
 }
 
 /// What this process has just committed on PostgreSQL, told before the caller of the commit hears of it.

@@ -127,7 +127,10 @@ impl Drain {
     fn publish(&mut self, changes: Vec<Change>) {
         self.fresh = false;
         if self.hub.is_heard() {
-            self.hub.commit(Commit { changes });
+            self.hub.commit(Commit {
+                changes,
+                number: Some(self.hub.next_number()),
+            });
         }
         self.hub.counted();
     }
@@ -202,6 +205,7 @@ impl Drain {
             });
             self.hub.commit(Commit {
                 changes: changes.collect(),
+                number: Some(self.hub.next_number()),
             });
             self.hub.counted();
         }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use brisk_core::Ticks;
 use tokio::sync::{Notify, mpsc, watch};
 
-use super::change::{Commit, Event, ResetReason, Ticket};
+use super::change::{Commit, Event, Number, ResetReason, Ticket};
 use super::declare::Declarations;
 use super::metrics;
 use super::position::{At, Position};
@@ -53,6 +53,7 @@ pub(crate) struct Hub {
     /// Looks at the database that were begun, and the latest of those that were told to their end.
     begun: AtomicU64,
     passed: AtomicU64,
+    passing: Notify,
     /// Tells this process's counts from those of others.
     process: u64,
     commits: AtomicU64,
@@ -94,6 +95,7 @@ impl Default for Hub {
             trusted_until: AtomicU64::new(0),
             begun: AtomicU64::new(0),
             passed: AtomicU64::new(0),
+            passing: Notify::new(),
             process: RandomState::new().build_hasher().finish(),
             commits: AtomicU64::new(0),
             started: AtomicBool::new(false),
@@ -172,6 +174,14 @@ impl Hub {
         self.head.send_replace(Some(self.at(commits)));
     }
 
+    /// The number of the commit that is about to be told and then [counted](Self::counted).
+    pub(crate) fn next_number(&self) -> Number {
+        Number::Count {
+            process: self.process,
+            commits: self.commits.load(Ordering::Relaxed) + 1,
+        }
+    }
+
     /// The count of commits of this process so far.
     pub(crate) fn count(&self) -> Position {
         self.at(self.commits.load(Ordering::Relaxed))
@@ -210,11 +220,23 @@ impl Hub {
     /// What the look saw has been told; it began at `began`.
     pub(crate) fn looked(&self, look: Ticket, began: Instant) {
         self.passed.fetch_max(look.0, Ordering::SeqCst);
+        self.passing.notify_waiters();
         let mut phase = self.phase();
         if let Phase::Trusted(at) = &mut *phase {
             metrics::lag(began.saturating_duration_since(*at));
             *at = began;
             self.trust_until(began + WATCHDOG);
+        }
+    }
+
+    /// Waits until the look has been told.
+    pub(crate) async fn pass(&self, ticket: Ticket) {
+        loop {
+            let passing = self.passing.notified();
+            if self.has_passed(ticket) {
+                return;
+            }
+            passing.await;
         }
     }
 

@@ -15,7 +15,7 @@ use tokio::time::{sleep, timeout};
 use tokio_postgres::{Client, Config, NoTls, Statement};
 
 use super::Capture;
-use super::change::{Commit, ResetReason};
+use super::change::{Commit, Number, ResetReason};
 use super::decode::{Decoder, Entry, Op};
 use super::hub::{Hub, WATCHDOG};
 use super::position::{At, Position};
@@ -108,7 +108,7 @@ struct Seen {
     snapshot: Snapshot,
     server: (u32, i32),
     /// Entries by transaction, in the order to tell them.
-    commits: Vec<Vec<Entry>>,
+    commits: Vec<(u64, Vec<Entry>)>,
     rows: usize,
 }
 
@@ -240,7 +240,7 @@ impl Relay {
         if seen.rows > MOST_ROWS {
             reset = Some(ResetReason::Flood);
         }
-        for entries in &seen.commits {
+        for (xid, entries) in &seen.commits {
             let mut changes = Vec::with_capacity(entries.len());
             for entry in entries {
                 match entry.op {
@@ -256,7 +256,10 @@ impl Relay {
                 self.decoder.decode(entry, &mut changes);
             }
             if reset.is_none() {
-                self.hub.commit(Commit { changes });
+                self.hub.commit(Commit {
+                    changes,
+                    number: Some(Number::Transaction(*xid)),
+                });
             }
         }
         if let Some(reason) = reset {
@@ -307,15 +310,17 @@ impl Relay {
                 },
             ));
         }
-        let mut commits: Vec<_> = entries.into_values().collect();
-        for commit in &mut commits {
+        let mut commits: Vec<_> = entries.into_iter().collect();
+        for (_, commit) in &mut commits {
             commit.sort_unstable_by_key(|(id, _)| *id);
         }
         // Of two that changed one row, the one that came second waited for the first to commit and wrote its last
         // entry after that.
-        commits.sort_unstable_by_key(|commit| commit.last().map(|(id, _)| *id));
-        let plain = |commit: Vec<(i64, Entry)>| commit.into_iter().map(|(_, e)| e).collect();
-        seen.commits = commits.into_iter().map(plain).collect();
+        commits.sort_unstable_by_key(|(_, commit)| commit.last().map(|(id, _)| *id));
+        for (xid, commit) in commits {
+            let plain = commit.into_iter().map(|(_, entry)| entry).collect();
+            seen.commits.push((xid.parse()?, plain));
+        }
         Ok(seen)
     }
 

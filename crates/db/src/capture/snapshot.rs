@@ -28,7 +28,7 @@ impl Snapshot {
     }
 
     /// Whether the transaction was finished.
-    fn sees(&self, xid: u64) -> bool {
+    pub(crate) fn sees(&self, xid: u64) -> bool {
         xid < self.xmin || (xid < self.xmax && self.running.binary_search(&xid).is_err())
     }
 

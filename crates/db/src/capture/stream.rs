@@ -181,6 +181,11 @@ impl StreamWatch {
         self.hub.has_passed(ticket)
     }
 
+    /// Waits until the exact changes of a [`Wrote`](Event::Wrote) have been told; as long as that takes.
+    pub async fn pass(&self, ticket: Ticket) {
+        self.hub.pass(ticket).await;
+    }
+
     /// As [`ChangeStream::position`].
     pub fn position(&self) -> Option<Position> {
         self.hub.head().borrow().clone()

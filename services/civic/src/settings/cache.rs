@@ -50,7 +50,7 @@ impl Settings {
     /// # Errors
     ///
     /// [`Error::NotFound`] when there is no such tenant, [`Error::Stored`] when what it has set no longer fits the rules,
-    /// else what kept the database from answering; all of them inside [`Error::Cache`].
+    /// else what kept the database from answering; all but the first inside [`Error::Cache`].
     pub(crate) async fn of(&self, tenant: TenantId) -> Result<Arc<TenantSettings>, Error> {
         let this = self.clone();
         let load = async move |session: Session| {
@@ -64,8 +64,15 @@ impl Settings {
                 TenantSettings::load(&session, known, previous).await?,
             ))
         };
-        let cached = self.cache.get(&self.session, &tenant, load).await?;
-        Ok(cached.into_inner())
+        let cached = self.cache.get(&self.session, &tenant, load).await;
+        match cached {
+            Ok(cached) => Ok(cached.into_inner()),
+            // Callers tell this one from the others.
+            Err(error) => match error.load_error() {
+                Some(Error::NotFound { what }) => Err(Error::NotFound { what }),
+                _ => Err(error.into()),
+            },
+        }
     }
 
     /// The settings of the tenant with that slug; `None` when there is none, or it is not in use.
