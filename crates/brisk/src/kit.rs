@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use brisk_auth::{Keys, MasterKey, TenantDirectory, Tenants};
+use brisk_cache::Caches;
 use brisk_core::{Clock, Ids, Scope, TenantId};
 use brisk_db::{CursorKey, Db, Session};
 use brisk_http::Environment;
@@ -19,6 +20,8 @@ use tokio_util::task::TaskTracker;
 pub struct Kit {
     /// The database.
     pub db: Db,
+    /// What is kept in memory of the database, and follows it.
+    pub caches: Caches,
     /// The time.
     pub clock: Clock,
     /// New ids.

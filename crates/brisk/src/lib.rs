@@ -35,6 +35,7 @@ pub use settings::{CaptureSetting, DatabaseSettings, DatabaseUrl, RedisSettings,
 pub use task::Task;
 
 pub use brisk_auth as auth;
+pub use brisk_cache as cache;
 pub use brisk_config as config;
 pub use brisk_core as core;
 pub use brisk_db as db;
@@ -45,6 +46,7 @@ pub use {axum, clap, tokio_util, utoipa, utoipa_axum};
 
 /// What nearly every file of a service names.
 pub mod prelude {
+    pub use brisk_cache::{Cache, Cached, Caches, Policy, cached};
     pub use brisk_config::{Problems, Section};
     pub use brisk_core::{
         Class, Clock, Failure, FieldError, FindingKind, Ids, Role, Scope, TenantId,
@@ -54,8 +56,8 @@ pub mod prelude {
         statements,
     };
     pub use brisk_http::{
-        Caller, HealthCheck, Json, List, ListQuery, Page, Path, Problem, Query, RequireRole,
-        RouteRule, TenantScope,
+        Answers, Caller, HealthCheck, Json, List, ListQuery, Page, Path, Problem, Query,
+        RequireRole, RouteRule, TenantScope,
     };
     pub use brisk_jobs::{Handler, Job, JobContext, JobOutcome, NewJob, Schedule, Worker};
     pub use utoipa::ToSchema;

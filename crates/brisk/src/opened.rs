@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use axum::Router;
 use brisk_auth::{Keys, MasterKey, Purpose, TenantDirectory};
+use brisk_cache::Caches;
 use brisk_core::TenantId;
 use brisk_db::{CursorKey, Db, Declared, Finding, MigrationSet};
 use brisk_http::{Edge, Environment, Server};
@@ -254,6 +255,7 @@ impl Opened {
                 tenants: Some(Arc::new(Served(kit.tenants.clone()))),
                 perf: Arc::clone(&kit.perf),
                 prometheus: Some(kit.telemetry.prometheus().clone()),
+                caches: Some(kit.caches.clone()),
                 checks,
                 rules,
                 ids: kit.ids.clone(),
@@ -357,6 +359,7 @@ fn kit(
     let perf = PerfStats::new(&parts.telemetry, clock.clone());
     db.measure(Arc::clone(&perf));
     Kit {
+        caches: Caches::of(&db).with_clock(&clock),
         tenants: TenantDirectory::new(&db, &clock),
         keys: Keys::start(&db, clock.clone(), ids.clone()),
         queue: Queue::new(clock.clone()),

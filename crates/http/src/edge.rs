@@ -6,6 +6,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
+use brisk_cache::Caches;
 use brisk_core::{Clock, Ids};
 use brisk_telemetry::{PerfStats, Prometheus, TelemetryConfig};
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
@@ -17,7 +18,7 @@ use crate::config::{EdgeConfig, Environment, RouteRule};
 use crate::pipeline::{Core, PipelineLayer};
 use crate::stage::Stage;
 use crate::{
-    Anonymous, Authenticate, Caller, HealthCheck, Json, Problem, Ready, docs, insight,
+    Anonymous, Authenticate, Caller, HealthCheck, Json, Problem, Ready, caches, docs, insight,
     json_with_etag,
 };
 
@@ -36,6 +37,8 @@ pub struct Parts {
     pub perf: Arc<PerfStats>,
     /// The metrics of the process; without it `/metrics` is empty.
     pub prometheus: Option<Prometheus>,
+    /// What is kept in memory; without it there is no `/caches`.
+    pub caches: Option<Caches>,
     /// What the process depends on.
     pub checks: Vec<HealthCheck>,
     /// What differs for single routes.
@@ -63,6 +66,7 @@ impl Default for Parts {
             tenants: None,
             perf: PerfStats::new(&TelemetryConfig::default(), Clock::system()),
             prometheus: None,
+            caches: None,
             checks: Vec::new(),
             rules: Vec::new(),
             ids: Ids::random(),
@@ -85,6 +89,7 @@ struct OwnParts {
     checks: Vec<HealthCheck>,
     perf: Arc<PerfStats>,
     prometheus: Option<Prometheus>,
+    caches: Option<Caches>,
     openapi: serde_json::Value,
     page: String,
 }
@@ -97,7 +102,7 @@ impl Edge {
 
     /// Adds the kit's routes at the root and puts the pipeline around everything.
     ///
-    /// `/health/live`, `/health/ready`, `/metrics`, `/performance/stats`, `/openapi.json` and `/docs` belong to the
+    /// `/health/live`, `/health/ready`, `/metrics`, `/performance/stats`, `/caches`, `/openapi.json` and `/docs` belong to the
     /// edge; a router that has one of them too is a fault in the program, at which axum panics at start.
     pub fn wrap(self, router: OpenApiRouter) -> Router {
         let (router, openapi) = router.split_for_parts();
@@ -106,6 +111,7 @@ impl Edge {
             checks: self.parts.checks.clone(),
             perf: Arc::clone(&self.parts.perf),
             prometheus: self.parts.prometheus.clone(),
+            caches: self.parts.caches.clone(),
             page: docs::page(&openapi),
             openapi,
         }));
@@ -117,6 +123,10 @@ impl Edge {
             .route("/openapi.json", get(openapi_json))
             .route("/docs", get(docs_page))
             .with_state(own);
+        let kit = match self.parts.caches.clone() {
+            Some(caches) => kit.merge(caches::router(caches)),
+            None => kit,
+        };
         let core = Arc::new(Core::new(&self.config, self.parts));
         router.merge(kit).layer(PipelineLayer::new(core))
     }
@@ -132,6 +142,9 @@ async fn ready(State(Own(own)): State<Own>) -> Ready {
 
 async fn metrics_text(caller: Caller, State(Own(own)): State<Own>) -> Result<Response, Problem> {
     insight::require(&caller.0)?;
+    if let Some(caches) = &own.caches {
+        caches.publish();
+    }
     let text = own
         .prometheus
         .as_ref()

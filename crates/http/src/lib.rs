@@ -7,12 +7,14 @@
 
 mod address;
 mod auth;
+mod caches;
 mod caller;
 mod compress;
 mod config;
 mod cors;
 mod docs;
 mod edge;
+mod encoded;
 mod etag;
 mod exchange;
 mod flight;
@@ -34,6 +36,7 @@ pub use brisk_db::Total;
 pub use caller::{Caller, RequireRole, TenantDirectory, TenantScope};
 pub use config::{EdgeConfig, Environment, RequestLog, RouteRule};
 pub use edge::{Edge, Parts};
+pub use encoded::Answers;
 pub use etag::{json_with_etag, matches_etag};
 pub use exchange::Exchange;
 pub use health::{HealthCheck, Ready};

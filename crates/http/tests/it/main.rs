@@ -5,6 +5,7 @@
     reason = "a failed step is a failed test"
 )]
 
+mod kept;
 mod kit_routes;
 mod limits;
 mod logs;
@@ -223,7 +224,7 @@ pub(crate) fn parts() -> Parts {
 }
 
 pub(crate) fn app_with(config: EdgeConfig, parts: Parts) -> App {
-    App(Edge::new(config, parts).wrap(router()))
+    App::of(config, parts, router())
 }
 
 pub(crate) fn app() -> App {
@@ -273,6 +274,10 @@ impl Answer {
 }
 
 impl App {
+    pub(crate) fn of(config: EdgeConfig, parts: Parts, router: OpenApiRouter) -> Self {
+        Self(Edge::new(config, parts).wrap(router))
+    }
+
     pub(crate) async fn send(&self, mut request: Request<Body>) -> Answer {
         let from = SocketAddr::from(([127, 0, 0, 1], 9));
         if request
