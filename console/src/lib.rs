@@ -5,6 +5,7 @@
 //! connects to a service. The one surprising decision: no script at all. Charts are drawn on the server, menus are
 //! `<details>`, and the content security policy allows one style sheet by its hash and nothing else.
 
+mod caches;
 mod chart;
 mod data;
 mod findings;

@@ -8,6 +8,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
+use brisk_cache::Caches;
 use brisk_core::{Clock, Summary, TenantId};
 use brisk_http::{Caller, Problem, Query};
 use brisk_telemetry::PerfStats;
@@ -17,9 +18,9 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::data::{City, CityView, PublicDashboard};
-use crate::findings;
 use crate::policy::POLICY;
 use crate::view::{DashboardPage, MessagePage};
+use crate::{caches, findings};
 
 /// The console; [`Console::router`] is what a server mounts at its root.
 #[derive(Clone)]
@@ -27,6 +28,7 @@ pub struct Console {
     data: Arc<dyn PublicDashboard>,
     clock: Clock,
     perf: Option<Arc<PerfStats>>,
+    caches: Option<Caches>,
 }
 
 impl std::fmt::Debug for Console {
@@ -89,6 +91,7 @@ impl Console {
             data,
             clock,
             perf: None,
+            caches: None,
         }
     }
 
@@ -99,18 +102,26 @@ impl Console {
         self
     }
 
-    /// The page at `/`, and with statistics the one at `/findings`.
+    /// Shows operators at `/memory` what these caches keep.
+    #[must_use]
+    pub fn caches(mut self, caches: Caches) -> Self {
+        self.caches = Some(caches);
+        self
+    }
+
+    /// The page at `/`, with statistics the one at `/findings`, with caches the one at `/memory`.
     pub fn router(self) -> Router {
-        let perf = self.perf.clone();
-        let router = Router::new().route("/", get(home)).with_state(self);
-        match perf {
-            Some(perf) => router.merge(
-                Router::new()
-                    .route("/findings", get(findings::page))
-                    .with_state(perf),
-            ),
-            None => router,
+        let (perf, caches) = (self.perf.clone(), self.caches.clone());
+        let mut router = Router::new().route("/", get(home)).with_state(self);
+        if let Some(perf) = perf {
+            let findings = Router::new().route("/findings", get(findings::page));
+            router = router.merge(findings.with_state(perf));
         }
+        if let Some(kept) = caches {
+            let caches = Router::new().route("/memory", get(caches::page));
+            router = router.merge(caches.with_state(kept));
+        }
+        router
     }
 
     async fn page(&self, caller: &Caller, wanted: Option<&str>) -> Result<Shown, Problem> {

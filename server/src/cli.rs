@@ -53,6 +53,9 @@ pub(crate) enum Command {
     /// Tenants
     #[command(subcommand)]
     Tenant(TenantCommand),
+    /// What a running server keeps in memory
+    #[command(subcommand)]
+    Cache(CacheCommand),
     /// Settings
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -71,6 +74,42 @@ pub(crate) struct ServeArgs {
     /// Make no demo tenants where there is no tenant
     #[arg(long)]
     no_demo: bool,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum CacheCommand {
+    /// Print all caches with their size and hit rate
+    List(ServerArgs),
+    /// Print one cache with some of its entries
+    Show {
+        /// The cache's name
+        name: String,
+        #[command(flatten)]
+        server: ServerArgs,
+    },
+    /// Empty a cache on that node; nothing needs this for the data to be right
+    Evict {
+        /// The cache's name
+        name: String,
+        /// Only what belongs to the tenant of this number
+        #[arg(long)]
+        tenant: Option<i64>,
+        #[command(flatten)]
+        server: ServerArgs,
+    },
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ServerArgs {
+    /// The server that is asked
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    pub(crate) server: String,
+    /// An operator's API key; in development the same machine needs none
+    #[arg(long, env = "BRISK_KEY", hide_env_values = true)]
+    pub(crate) key: Option<String>,
+    /// Print one line of JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Clone, Debug, Subcommand)]

@@ -3,6 +3,7 @@
 //! It holds no rules of its own. What it owns is the command line, the list of services that this build has, and the
 //! connection between what one part states as a trait and another part can answer.
 
+mod caches;
 mod cli;
 mod keys;
 mod serve;
@@ -87,6 +88,7 @@ fn run(cli: &Cli, matches: &ArgMatches, began: Instant) -> anyhow::Result<ExitCo
         Command::Key(KeyCommand::Create(args)) => {
             runtime()?.block_on(keys::create(app(cli, began), args))
         }
+        Command::Cache(command) => runtime()?.block_on(caches::run(command)),
         Command::Tenant(TenantCommand::Create(args)) => {
             runtime()?.block_on(tenants::create(app(cli, began), args))
         }

@@ -24,6 +24,7 @@ pub(crate) fn add(app: App) -> App {
 pub(crate) fn pages(kit: &Kit) -> Router {
     Console::new(Arc::new(Civic(Publication::new(kit))), kit.clock.clone())
         .statistics(Arc::clone(&kit.perf))
+        .caches(kit.caches.clone())
         .router()
         .fallback(not_found)
 }

@@ -5,4 +5,5 @@
 )]
 
 mod findings;
+mod memory;
 mod page;

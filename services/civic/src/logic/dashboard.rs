@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use brisk_core::Clock;
 use brisk_db::Session;
+use futures::TryFutureExt as _;
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 use serde::Serialize;
@@ -318,11 +319,17 @@ pub(crate) async fn read(
         ..IssueFilter::default()
     };
     let (current, sums, days, areas, top) = futures::try_join!(
-        figures.now(now, end_of_day(settings, today, now)),
-        figures.period(range),
-        figures.days((first, today), Narrow::default()),
+        figures
+            .now(now, end_of_day(settings, today, now))
+            .err_into::<Error>(),
+        figures.period(range).err_into::<Error>(),
+        figures
+            .days((first, today), Narrow::default())
+            .err_into::<Error>(),
         scores.of_period(period.as_str()),
-        lists.first(&active, (IssueSort::Priority, Order::Desc), TOP, now),
+        lists
+            .first(&active, (IssueSort::Priority, Order::Desc), TOP, now)
+            .err_into::<Error>(),
     )?;
     let whole = whole(&sums);
     let before = period.previous(today).map(|range| sum_days(&days, range));

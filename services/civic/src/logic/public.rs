@@ -2,6 +2,7 @@
 
 use brisk_core::Clock;
 use brisk_db::{Count, Paging, Session};
+use futures::TryFutureExt as _;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -236,11 +237,15 @@ pub(crate) async fn view(
     let (figures, scores, lists) = (Figures(session), Scores(session), IssueLists(session));
     let shown = public_filter(settings, IssueFilter::default(), now);
     let (current, sums, days, areas, newest) = futures::try_join!(
-        figures.now(now, now),
-        figures.period(range),
-        figures.days((first, today), Narrow::default()),
+        figures.now(now, now).err_into::<Error>(),
+        figures.period(range).err_into::<Error>(),
+        figures
+            .days((first, today), Narrow::default())
+            .err_into::<Error>(),
         scores.of_period(period.as_str()),
-        lists.first(&shown, (IssueSort::CreatedAt, Order::Desc), NEWEST, now),
+        lists
+            .first(&shown, (IssueSort::CreatedAt, Order::Desc), NEWEST, now)
+            .err_into::<Error>(),
     )?;
     let sum = whole(&sums);
     let counts = Counts::of(&current, &sum);

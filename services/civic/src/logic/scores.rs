@@ -257,11 +257,11 @@ pub(crate) async fn get(
         return Err(Error::NotFound { what: "area" });
     }
     let rows = Scores(session).of_period(period.as_str()).await?;
-    let found = rows.into_iter().find(|row| row.area_id == area_id);
+    let found = rows.iter().find(|row| row.area_id == area_id);
     let read = found.and_then(|row| {
         Some(Scored {
             score: row.score,
-            standing: Standing::read(&row)?,
+            standing: Standing::read(row)?,
             calculated_at: Some(row.calculated_at),
         })
     });
@@ -302,12 +302,12 @@ pub(crate) struct Leader {
 /// What kept the database from answering.
 pub(crate) async fn area_leaders(session: &Session, period: Period) -> Result<Vec<Leader>, Error> {
     let rows = Scores(session).of_period(period.as_str()).await?;
-    let entries = rows.into_iter().filter_map(|row| {
+    let entries = rows.iter().filter_map(|row| {
         Some(Leader {
             rank: 0,
             tenant_id: session.tenant(),
             area_id: (row.area_id != 0).then_some(row.area_id),
-            name: row.name?,
+            name: row.name.clone()?,
             score: row.score?,
             sla_compliance: compliance_in(&row.detail.0),
         })
@@ -325,12 +325,12 @@ pub(crate) async fn tenant_leaders(
     period: Period,
 ) -> Result<Vec<Leader>, Error> {
     let rows = Scores(session).leaders(period.as_str()).await?;
-    let entries = rows.into_iter().filter_map(|row| {
+    let entries = rows.iter().filter_map(|row| {
         Some(Leader {
             rank: 0,
             tenant_id: row.tenant_id,
             area_id: None,
-            name: row.name,
+            name: row.name.clone(),
             score: row.score?,
             sla_compliance: compliance_in(&row.detail.0),
         })

@@ -1,9 +1,12 @@
 //! Every statement on the scores that are kept ready.
 
+use brisk_cache::{Cached, cached};
 use brisk_core::TenantId;
 use brisk_db::{Affected, Batch, FromRow, Json, Record, Session, statements};
 use jiff::Timestamp;
 use serde_json::Value;
+
+use crate::error::Error;
 
 /// A score about to be written; area 0 is the whole tenant.
 #[derive(Clone, Debug, PartialEq, Record)]
@@ -94,13 +97,14 @@ impl Scores<'_> {
         Ok(())
     }
 
-    pub(crate) async fn of_period(&self, period: &str) -> Result<Vec<ScoreRow>, brisk_db::Error> {
-        self.0
-            .run(&OF_PERIOD, (self.0.tenant(), period.to_owned()))
-            .await
+    /// Kept until they are computed anew.
+    pub(crate) async fn of_period(&self, period: &str) -> Result<Cached<Vec<ScoreRow>>, Error> {
+        let params = (self.0.tenant(), period.to_owned());
+        Ok(cached!(self.0, OF_PERIOD, params).await?)
     }
 
-    pub(crate) async fn leaders(&self, period: &str) -> Result<Vec<LeaderRow>, brisk_db::Error> {
-        self.0.run(&LEADERS, (period.to_owned(),)).await
+    /// Kept until those of any tenant are computed anew.
+    pub(crate) async fn leaders(&self, period: &str) -> Result<Cached<Vec<LeaderRow>>, Error> {
+        Ok(cached!(self.0, LEADERS, (period.to_owned(),)).await?)
     }
 }

@@ -79,7 +79,8 @@ async fn a_dashboard_equals_a_recount_in_six_statements_or_fewer() {
         dashboard::read(&other, settings, clock, Period::AllTime)
             .await
             .unwrap();
-        assert_eq!(statements(&empty), statements(&other));
+        // What is kept of the scores by now costs none.
+        assert!(statements(&other) <= statements(&empty));
     })
     .await;
 }
