@@ -229,7 +229,7 @@ impl Boards {
                 }
             }
             Event::Reset(_) => self.forget(),
-            Event::Lost | Event::Trusted => {}
+            Event::Lost | Event::Trusted | Event::Reached(_) => {}
         }
     }
 

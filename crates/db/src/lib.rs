@@ -48,8 +48,9 @@ pub use brisk_db_macros::{FromRow, Record, migrations, statements};
 pub use bulk::{OnConflict, Record};
 pub use bulk_load::{BulkLoad, BulkProgress, Halted, Loaded, Refused};
 pub use capture::{
-    BadPosition, Capture, Captured, Cell, Cells, Change, ChangeStream, Commit, Event, HookGuard,
-    Position, ResetReason, Standing, StreamWatch, Subscription, Ticket, What, Wrote,
+    BadPosition, Capture, Captured, Cell, Cells, Change, ChangeStream, Commit, CommitId, Event,
+    HookGuard, Position, Reached, ResetReason, Standing, StreamWatch, Subscription, Ticket, What,
+    Wrote,
 };
 pub use column::{BoxedError, Column, Json, Raw};
 pub use config::{DbConfig, LoadConfig, PostgresConfig, SqliteConfig};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use brisk_core::TenantId;
 use uuid::Uuid;
 
-use super::position::{At, Position};
+use super::position::Position;
 use crate::value::Value;
 
 /// A value of a captured column, in one form for both engines.
@@ -133,41 +133,48 @@ pub struct Change {
 pub struct Commit {
     /// The changes.
     pub changes: Vec<Change>,
-    /// Which of them all it is.
-    pub(crate) number: Option<Number>,
-}
-
-/// What tells a commit from all others of its database, or of its process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Number {
-    Transaction(u64),
-    Count { process: u64, commits: u64 },
+    /// Which of them all it is; none where nothing is captured and the text of a statement was all there was.
+    pub id: Option<CommitId>,
 }
 
 impl Commit {
     /// A commit that nobody can place.
     #[doc(hidden)]
     pub const fn of(changes: Vec<Change>) -> Self {
-        Self {
-            changes,
-            number: None,
-        }
+        Self { changes, id: None }
     }
 
     /// Whether what was read at `position` has this commit in it; none where that cannot be known.
     pub fn is_in(&self, position: &Position) -> Option<bool> {
-        match (self.number?, &position.0) {
-            (Number::Transaction(xid), At::Snapshot(snapshot)) => Some(snapshot.sees(xid)),
-            (
-                Number::Count { process, commits },
-                At::Count {
-                    process: other,
-                    commits: seen,
-                },
-            ) => (process == *other).then_some(commits <= *seen),
-            _ => None,
-        }
+        self.id.map(|id| position.has(id))
     }
+}
+
+/// What tells a commit from all others: on PostgreSQL a transaction, the same on all nodes, on SQLite one of a process; see
+/// [`Position::has`](crate::Position::has).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CommitId(pub(crate) Number);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Number {
+    Transaction(u64),
+    Count { process: u64, commits: u64 },
+}
+
+/// Up to where everything has been told to the hooks.
+///
+/// A load that begins after it was told reads all that `position` includes. What `position` includes has been told before,
+/// or was void before the last [`Reset`](Event::Reset). A [`Wrote`](Event::Wrote) of this process is included when its
+/// ticket is not later than `look`; one with a later ticket may have been told and not be included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reached {
+    /// The place, which means the same on every node that has the same `origin`.
+    pub position: Position,
+    /// Which life of which server it belongs to. A server that was restarted, restored or replaced, or that recovered from
+    /// a crash, may give the numbers of lost transactions to others, so its positions are another origin's.
+    pub origin: u64,
+    /// The look at the database that found it.
+    pub look: Ticket,
 }
 
 /// What this process has just committed on PostgreSQL, told before the caller of the commit hears of it.
@@ -244,4 +251,7 @@ pub enum Event {
     Lost,
     /// The stream tells everything again.
     Trusted,
+    /// Everything up to a place has been told, although there may have been nothing; told to hooks only, and on PostgreSQL
+    /// only: no other node shares a place in a SQLite file.
+    Reached(Arc<Reached>),
 }

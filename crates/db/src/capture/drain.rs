@@ -127,10 +127,8 @@ impl Drain {
     fn publish(&mut self, changes: Vec<Change>) {
         self.fresh = false;
         if self.hub.is_heard() {
-            self.hub.commit(Commit {
-                changes,
-                number: Some(self.hub.next_number()),
-            });
+            let id = Some(self.hub.next_id());
+            self.hub.commit(Commit { changes, id });
         }
         self.hub.counted();
     }
@@ -205,7 +203,7 @@ impl Drain {
             });
             self.hub.commit(Commit {
                 changes: changes.collect(),
-                number: Some(self.hub.next_number()),
+                id: Some(self.hub.next_id()),
             });
             self.hub.counted();
         }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use brisk_core::Ticks;
 use tokio::sync::{Notify, mpsc, watch};
 
-use super::change::{Commit, Event, Number, ResetReason, Ticket};
+use super::change::{Commit, CommitId, Event, Number, Reached, ResetReason, Ticket};
 use super::declare::Declarations;
 use super::metrics;
 use super::position::{At, Position};
@@ -175,11 +175,11 @@ impl Hub {
     }
 
     /// The number of the commit that is about to be told and then [counted](Self::counted).
-    pub(crate) fn next_number(&self) -> Number {
-        Number::Count {
+    pub(crate) fn next_id(&self) -> CommitId {
+        CommitId(Number::Count {
             process: self.process,
             commits: self.commits.load(Ordering::Relaxed) + 1,
-        }
+        })
     }
 
     /// The count of commits of this process so far.
@@ -201,6 +201,13 @@ impl Hub {
             *head = Some(position);
             moved
         });
+    }
+
+    /// The same for a place that means something to other nodes: hooks hear of it first.
+    pub(crate) fn reached_with(&self, reached: Reached) {
+        let position = reached.position.clone();
+        self.tell_hooks(&Event::Reached(Arc::new(reached)));
+        self.reached(position);
     }
 
     pub(crate) fn head(&self) -> watch::Receiver<Option<Position>> {

@@ -28,7 +28,9 @@ mod sync;
 mod task;
 mod written;
 
-pub use change::{Cell, Cells, Change, Commit, Event, ResetReason, Ticket, What, Wrote};
+pub use change::{
+    Cell, Cells, Change, Commit, CommitId, Event, Reached, ResetReason, Ticket, What, Wrote,
+};
 pub use declare::Captured;
 pub(crate) use drain::Drain;
 pub(crate) use hub::Hub;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::change::{CommitId, Number};
 use super::snapshot::Snapshot;
 use crate::column::BoxedError;
 use crate::database::System;
@@ -66,6 +67,30 @@ impl Position {
             _ => false,
         }
     }
+
+    /// Whether this commit was finished then.
+    pub fn has(&self, commit: CommitId) -> bool {
+        match (&self.0, commit.0) {
+            (At::Snapshot(snapshot), Number::Transaction(xid)) => snapshot.sees(xid),
+            (
+                At::Count { process, commits },
+                Number::Count {
+                    process: other,
+                    commits: number,
+                },
+            ) => *process == other && number <= *commits,
+            _ => false,
+        }
+    }
+
+    /// How many transactions were finished then: of two places of which one includes the other it has more, unless they are
+    /// the same. None where no other node shares the place.
+    pub fn size(&self) -> Option<u64> {
+        match &self.0 {
+            At::Snapshot(snapshot) => Some(snapshot.size()),
+            At::Count { .. } => None,
+        }
+    }
 }
 
 impl fmt::Display for Position {
@@ -107,6 +132,20 @@ mod tests {
         for bad in ["", "p:", "s:1", "s:x:1", "q:1:1:"] {
             assert_eq!(bad.parse::<Position>(), Err(BadPosition), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_larger_place_includes_no_smaller_one_that_includes_it() {
+        let at = |text: &str| text.parse::<Position>().unwrap();
+        let (early, late) = (at("p:10:20:10,14"), at("p:14:20:14"));
+        assert!(late.includes(&early) && !early.includes(&late));
+        assert_eq!((early.size(), late.size()), (Some(18), Some(19)));
+        assert!(
+            late.has(CommitId(Number::Transaction(10)))
+                && !early.has(CommitId(Number::Transaction(10)))
+        );
+        assert!(!late.has(CommitId(Number::Transaction(20))));
+        assert_eq!(at("s:1:8").size(), None);
     }
 
     #[test]

@@ -11,11 +11,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use sha2::{Digest as _, Sha256};
 use tokio::time::{sleep, timeout};
 use tokio_postgres::{Client, Config, NoTls, Statement};
 
 use super::Capture;
-use super::change::{Commit, Number, ResetReason};
+use super::change::{Commit, CommitId, Number, Reached, ResetReason, Ticket};
 use super::decode::{Decoder, Entry, Op};
 use super::hub::{Hub, WATCHDOG};
 use super::position::{At, Position};
@@ -62,6 +63,11 @@ const LOOK: &str = "SELECT s.now, s.outbox, s.pid, o.id, o.xid, o.op, o.table_na
 const PEEK: &str =
     "SELECT pg_current_snapshot()::text, 'brisk_outbox'::regclass::oid, pg_backend_pid()";
 
+// Which life of which server this is. Statistics begin anew when a server recovers from a crash that its first process has
+// survived.
+const ORIGIN: &str = "SELECT concat_ws('/', pg_postmaster_start_time() AT TIME ZONE 'UTC', stats_reset AT TIME ZONE 'UTC',
+    'brisk_outbox'::regclass::oid, current_database()) FROM pg_stat_bgwriter";
+
 type Result<T> = std::result::Result<T, BoxedError>;
 
 /// Runs until the task is aborted.
@@ -97,6 +103,8 @@ struct Place {
     snapshot: Snapshot,
     /// Which table and which process of the server we talk to.
     server: (u32, i32),
+    /// The same for other nodes.
+    origin: u64,
     fingerprint: String,
     cared_at: Instant,
     looked_at: Instant,
@@ -108,7 +116,7 @@ struct Seen {
     snapshot: Snapshot,
     server: (u32, i32),
     /// Entries by transaction, in the order to tell them.
-    commits: Vec<(u64, Vec<Entry>)>,
+    commits: Vec<(CommitId, Vec<Entry>)>,
     rows: usize,
 }
 
@@ -191,6 +199,7 @@ impl Relay {
         }
         self.hub.declare(found.declarations);
         let look = client.prepare(LOOK).await?;
+        let origin = origin(&client).await?;
         let began = Instant::now();
         let ticket = self.hub.look();
         let peek = client.prepare(PEEK).await?;
@@ -201,6 +210,7 @@ impl Relay {
             peek,
             look,
             server: (now.get(1), now.get(2)),
+            origin,
             fingerprint: found.fingerprint,
             cared_at: began,
             looked_at: began,
@@ -208,7 +218,7 @@ impl Relay {
             snapshot,
         };
         self.hub.restart(ResetReason::Connected, began);
-        self.hub.reached(position(&place.snapshot));
+        self.hub.reached_with(place.reached(ticket));
         self.hub.looked(ticket, began);
         Ok(Some(place))
     }
@@ -225,6 +235,7 @@ impl Relay {
                 && place.server == (now.try_get(1)?, now.try_get(2)?);
             if unchanged {
                 place.looked_at = began;
+                self.hub.reached_with(place.reached(ticket));
                 self.hub.looked(ticket, began);
                 return Ok(0);
             }
@@ -240,7 +251,7 @@ impl Relay {
         if seen.rows > MOST_ROWS {
             reset = Some(ResetReason::Flood);
         }
-        for (xid, entries) in &seen.commits {
+        for (id, entries) in &seen.commits {
             let mut changes = Vec::with_capacity(entries.len());
             for entry in entries {
                 match entry.op {
@@ -258,7 +269,7 @@ impl Relay {
             if reset.is_none() {
                 self.hub.commit(Commit {
                     changes,
-                    number: Some(Number::Transaction(*xid)),
+                    id: Some(*id),
                 });
             }
         }
@@ -267,10 +278,13 @@ impl Relay {
             if reason == ResetReason::Redeclared {
                 self.redeclare(place).await?;
             }
+            if reason == ResetReason::Restored {
+                place.origin = origin(&place.client).await?;
+            }
             self.hub.restart(reason, began);
         }
         place.looked_at = began;
-        self.hub.reached(position(&place.snapshot));
+        self.hub.reached_with(place.reached(ticket));
         self.hub.looked(ticket, began);
         Ok(seen.rows)
     }
@@ -310,17 +324,18 @@ impl Relay {
                 },
             ));
         }
-        let mut commits: Vec<_> = entries.into_iter().collect();
-        for (_, commit) in &mut commits {
+        let mut commits = Vec::with_capacity(entries.len());
+        for (xid, mut commit) in entries {
             commit.sort_unstable_by_key(|(id, _)| *id);
+            commits.push((CommitId(Number::Transaction(xid.parse()?)), commit));
         }
         // Of two that changed one row, the one that came second waited for the first to commit and wrote its last
         // entry after that.
         commits.sort_unstable_by_key(|(_, commit)| commit.last().map(|(id, _)| *id));
-        for (xid, commit) in commits {
-            let plain = commit.into_iter().map(|(_, entry)| entry).collect();
-            seen.commits.push((xid.parse()?, plain));
-        }
+        let plain = |(xid, commit): (CommitId, Vec<(i64, Entry)>)| {
+            (xid, commit.into_iter().map(|(_, e)| e).collect())
+        };
+        seen.commits = commits.into_iter().map(plain).collect();
         Ok(seen)
     }
 
@@ -347,8 +362,20 @@ impl Relay {
     }
 }
 
-fn position(snapshot: &Snapshot) -> Position {
-    Position(At::Snapshot(snapshot.clone()))
+impl Place {
+    fn reached(&self, look: Ticket) -> Reached {
+        Reached {
+            position: Position(At::Snapshot(self.snapshot.clone())),
+            origin: self.origin,
+            look,
+        }
+    }
+}
+
+async fn origin(client: &Client) -> Result<u64> {
+    let row = client.query_one(ORIGIN, &[]).await?;
+    let digest = Sha256::digest(row.try_get::<_, &str>(0)?);
+    Ok(u64::from_be_bytes(std::array::from_fn(|i| digest[i])))
 }
 
 /// Ends a connection's task with its user.

@@ -32,6 +32,12 @@ impl Snapshot {
         xid < self.xmin || (xid < self.xmax && self.running.binary_search(&xid).is_err())
     }
 
+    /// How many transactions it sees.
+    pub(crate) fn size(&self) -> u64 {
+        let running = u64::try_from(self.running.len()).unwrap_or(u64::MAX);
+        self.xmax.saturating_sub(running)
+    }
+
     /// Whether everything that `other` sees is seen here too.
     ///
     /// It is not enough to compare `xmin`: one old transaction keeps it low for as long as it is open.

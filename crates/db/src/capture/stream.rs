@@ -91,7 +91,7 @@ impl ChangeStream {
                 }
             }
             Event::Reset(_) | Event::Lost => told(None),
-            Event::Trusted => {}
+            Event::Trusted | Event::Reached(_) => {}
         };
         self.watch().on_event(hook)
     }

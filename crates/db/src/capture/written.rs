@@ -82,7 +82,7 @@ pub(crate) fn tell(hub: &Hub, capture: Capture, names: &[Box<str>], tenant: Tena
             });
             hub.commit(Commit {
                 changes: changes.collect(),
-                number: None,
+                id: None,
             });
         }
     }

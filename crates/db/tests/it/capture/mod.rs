@@ -3,6 +3,7 @@
 mod checker;
 mod disturbed;
 mod faults;
+mod reached;
 mod rotation;
 mod switches;
 mod told;

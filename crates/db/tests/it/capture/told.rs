@@ -245,7 +245,11 @@ on_both! {
         let mut events = stream.subscribe();
         let heard = Arc::new(Mutex::new(Vec::new()));
         let list = Arc::clone(&heard);
-        let hook = stream.on_event(move |event| list.lock().unwrap().push(event.clone()));
+        let hook = stream.on_event(move |event| {
+            if !matches!(event, Event::Reached(_)) {
+                list.lock().unwrap().push(event.clone());
+            }
+        });
         trusted(&mut events).await;
         heard.lock().unwrap().clear();
         let precise = db.db.file().is_some();
