@@ -145,6 +145,33 @@ on_both! {
         assert_eq!(authors.loads(), 1);
     }
 
+    async fn an_entry_that_is_made_of_one_from_outside_too_is_kept(db: TestDb) {
+        let session = db.session();
+        add(&session, 1, "first").await;
+        let outside = Policy::outside(Duration::from_hours(1));
+        let word = db.caches().cache::<u8, &str>("test.word", outside).build();
+        let hello = async |_| Ok::<_, brisk_db::Error>("hello");
+        word.get(&session, &1, hello).await.unwrap();
+        // What is from outside was there before this, and does not depend on it.
+        rename(&session, 1, "second").await;
+        told(&db.db, &session).await;
+        let authors = Authors::new(&db, Policy::rows());
+        let greeting = db.caches().cache::<i64, String>("test.greeting", Policy::rows()).build();
+        let greet = async || {
+            let (authors, word) = (authors.clone(), word.clone());
+            let load = async move |session: brisk_db::Session| {
+                let name = authors.name(&session, 1).await.unwrap_or_default();
+                let word = word.get(&session, &1, hello).await.unwrap();
+                Ok::<_, brisk_db::Error>(format!("{} {name}", *word))
+            };
+            greeting.get(&session, &1, load).await.unwrap()
+        };
+        assert_eq!(*greet().await, "hello second");
+        assert!(greet().await.is_hit());
+        rename(&session, 1, "third").await;
+        assert_eq!(*greet().await, "hello third");
+    }
+
     async fn while_the_stream_is_not_trusted_nothing_is_kept(db: TestDb) {
         let other = db.other().await;
         // A database whose stream nobody started, as in a command.
