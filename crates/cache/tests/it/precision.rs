@@ -53,6 +53,7 @@ on_both! {
     async fn joins_and_what_names_no_tenant_depend_on_more(db: TestDb) {
         let session = db.session();
         add(&session, 1, "one").await;
+        told(&db.db, &session).await;
         cached!(&session, WITH_BOOKS, (ONE, 1)).await.unwrap();
         cached!(&session, COUNT, ()).await.unwrap();
         cached!(&session, BY_STATUS, (ONE, "active".to_owned())).await.unwrap();
