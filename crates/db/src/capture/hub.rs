@@ -203,7 +203,8 @@ impl Hub {
         });
     }
 
-    /// The same for a place that means something to other nodes: hooks hear of it first.
+    /// The same for a place that means something to other nodes: hooks hear of it first. Its look has [passed](Self::looked)
+    /// before, so that whoever waited for the place finds the exact changes of what it includes.
     pub(crate) fn reached_with(&self, reached: Reached) {
         let position = reached.position.clone();
         self.tell_hooks(&Event::Reached(Arc::new(reached)));

@@ -218,8 +218,8 @@ impl Relay {
             snapshot,
         };
         self.hub.restart(ResetReason::Connected, began);
-        self.hub.reached_with(place.reached(ticket));
         self.hub.looked(ticket, began);
+        self.hub.reached_with(place.reached(ticket));
         Ok(Some(place))
     }
 
@@ -235,8 +235,8 @@ impl Relay {
                 && place.server == (now.try_get(1)?, now.try_get(2)?);
             if unchanged {
                 place.looked_at = began;
-                self.hub.reached_with(place.reached(ticket));
                 self.hub.looked(ticket, began);
+                self.hub.reached_with(place.reached(ticket));
                 return Ok(0);
             }
         }
@@ -284,8 +284,8 @@ impl Relay {
             self.hub.restart(reason, began);
         }
         place.looked_at = began;
-        self.hub.reached_with(place.reached(ticket));
         self.hub.looked(ticket, began);
+        self.hub.reached_with(place.reached(ticket));
         Ok(seen.rows)
     }
 
