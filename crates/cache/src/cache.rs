@@ -12,7 +12,7 @@ use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 
 use crate::caches::{Caches, EntryView};
 use crate::error::Error;
-use crate::flight::{Flights, Outcome};
+use crate::flight::{Boarded, Flights, Outcome};
 use crate::kept::{Cached, Kept, Key, KeyRef};
 use crate::policy::{Policy, Source};
 use crate::stats::{CacheStats, Counts, rate};
@@ -243,7 +243,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     }
 
     #[inline]
-    fn look(&self, tenant: TenantId, key: &K) -> Look<V> {
+    pub(crate) fn look(&self, tenant: TenantId, key: &K) -> Look<V> {
         let inner = &*self.0;
         let Some(kept) = inner.map.get(&KeyRef { tenant, key }) else {
             return Look::Nothing;
@@ -305,7 +305,10 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
             Look::Old(kept) => Some(kept),
             Look::Nothing => None,
         };
-        let waiting = self.flight(session, key, load);
+        let waiting = match self.flight(session, key, load) {
+            Boarded::Flight(flight) => flight,
+            Boarded::Landed(kept) => return Ok(self.hand_out(session, kept, true)),
+        };
         let soft = inner
             .policy
             .soft_timeout

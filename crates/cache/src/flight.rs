@@ -13,7 +13,7 @@ use quick_cache::DefaultHashBuilder;
 use tokio::sync::watch;
 use tracing::Instrument as _;
 
-use crate::cache::{Cache, CacheKey, spot};
+use crate::cache::{Cache, CacheKey, Look, spot};
 use crate::error::Error;
 use crate::kept::{Kept, Key, KeyRef};
 use crate::stats::micros;
@@ -95,9 +95,17 @@ impl<K: Eq + Hash, V> Flights<K, V> {
     }
 }
 
+/// What a caller who found nothing gets.
+pub(crate) enum Boarded<V> {
+    /// A load to wait for.
+    Flight(Flight<V>),
+    /// What a load that has ended in between has left.
+    Landed(Arc<Kept<V>>),
+}
+
 impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     /// The load for a key: the one under way, where it may still answer this caller, else one that begins now.
-    pub(crate) fn flight<F, R, E>(&self, session: &Session, key: &K, load: F) -> Flight<V>
+    pub(crate) fn flight<F, R, E>(&self, session: &Session, key: &K, load: F) -> Boarded<V>
     where
         F: FnOnce(Session) -> R + Send + 'static,
         R: Future<Output = Result<V, E>> + Send,
@@ -119,7 +127,12 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
             // One that has read what was changed meanwhile answers those who asked before.
             if let Some(flight) = spot.get(&key).filter(|flight| flight.trail.is_current()) {
                 inner.counts.joined.one();
-                return flight.clone();
+                return Boarded::Flight(flight.clone());
+            }
+            // A load keeps its result before it gives up its place here: whoever looked before the one and asks after the
+            // other must not load once more.
+            if let Look::Fresh(kept) = self.look(tenant, &key.key) {
+                return Boarded::Landed(kept);
             }
             let trail = Trail::begin(&inner.caches.0.ground);
             let flight = Flight {
@@ -138,7 +151,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
             inner_load(this, key, work, trail, load, ended).await;
         };
         tokio::spawn(task.in_current_span());
-        flight
+        Boarded::Flight(flight)
     }
 }
 
