@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use brisk_cache::{Cache, Cached, Caches, Error, Policy};
 use brisk_core::{Scope, TenantId};
-use brisk_db::{Affected, Db, DbConfig, FromRow, MigrationSet, One, Session, statements};
+use brisk_db::{Affected, Db, DbConfig, FromRow, MigrationSet, One, Session, Standing, statements};
 use brisk_testkit::files::SqliteFile;
 use brisk_testkit::servers::{Database, Postgres};
 
@@ -189,11 +189,22 @@ pub(crate) async fn trusted(db: &Db) {
         .expect("the stream is trusted");
 }
 
-/// Waits until this node was told all that is committed.
+/// Waits until this node was told all that is committed, by a look that began after it: only then are the exact changes of
+/// own commits known to have been told.
 pub(crate) async fn told(db: &Db, by: &Session) {
+    let now = Instant::now();
     let position = by.position().await.unwrap();
     let deadline = brisk_core::Deadline::after(LONG);
-    db.changes().reached(&position, deadline).await.unwrap();
+    let stream = db.changes();
+    stream.reached(&position, deadline).await.unwrap();
+    let looked = async {
+        while !matches!(stream.standing(), Standing::Trusted { as_of } if as_of >= now) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(LONG, looked)
+        .await
+        .expect("the stream goes on");
 }
 
 /// Runs SQL as another program does.

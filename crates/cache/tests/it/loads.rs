@@ -126,10 +126,12 @@ on_both! {
         let numbers = numbers(&db, Policy::outside(HOUR));
         let loads = Arc::new(AtomicU64::new(0));
         let gets = (0..50).map(|_| {
-            let loads = Arc::clone(&loads);
+            let (loads, db) = (Arc::clone(&loads), db.db.clone());
             numbers.get(&session, &1, async move |_| {
                 loads.fetch_add(1, Ordering::SeqCst);
-                tokio::task::yield_now().await;
+                while brisk_cache::Caches::of(&db).stats()[0].joined < 49 {
+                    tokio::task::yield_now().await;
+                }
                 Err::<u64, _>(brisk_db::Error::Overloaded { statement: "test" })
             })
         });
