@@ -7,16 +7,17 @@
 //! looking costs a few loads of memory.
 //!
 //! Places are shared: tenants and rows are hashed onto a fixed number of them. Two that meet in one place end each
-//! other's entries without need, which costs a load and is never wrong; and nothing grows with the number of keys.
+//! other's entries without need, which costs a load and is never wrong; and nothing grows with the number of keys. The
+//! hash is the same in every process and release, so that a place means the same on all nodes.
 
 use std::collections::HashMap;
-use std::hash::{Hash as _, Hasher as _};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 
 use brisk_core::TenantId;
 use brisk_db::{Captured, Cell, Cells, Change, Event, StreamWatch, Ticket, What, Wrote};
-use rustc_hash::FxHasher;
+use smallvec::SmallVec;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// Places for the tenants of a table.
 const TENANTS: usize = 1_024;
@@ -35,6 +36,8 @@ pub(crate) type Version = u64;
 pub(crate) struct Boards {
     version: AtomicU64,
     tables: RwLock<HashMap<Arc<str>, Arc<Board>>>,
+    /// The latest version that concerned a table which had no board, or might have.
+    missed: AtomicU64,
 }
 
 /// The places of one table.
@@ -189,8 +192,8 @@ impl Boards {
             return board;
         }
         let mut tables = self.tables.write().expect(POISONED);
-        // An event that found no board left nothing here, but it took its number before it looked.
-        let board = Board::born(captured, self.version());
+        // An event that found no board has said so before we came in; later ones find this one.
+        let board = Board::born(captured, self.missed.load(Ordering::Acquire));
         let place = tables
             .entry(Arc::clone(&captured.table))
             .or_insert_with(|| Arc::new(board));
@@ -201,6 +204,17 @@ impl Boards {
         self.tables.read().expect(POISONED).get(table).cloned()
     }
 
+    /// The board that an event concerns.
+    fn concerned(&self, table: &str, version: Version) -> Option<Arc<Board>> {
+        let tables = self.tables.read().expect(POISONED);
+        let board = tables.get(table).cloned();
+        if board.is_none() {
+            // While nobody can make it.
+            raise(&self.missed, version);
+        }
+        board
+    }
+
     /// Notes what an event says.
     pub(crate) fn hear(&self, event: &Event) {
         match event {
@@ -209,7 +223,7 @@ impl Boards {
                 let mut last: Option<Arc<Board>> = None;
                 for change in &commit.changes {
                     if last.as_ref().is_none_or(|b| b.table != change.table) {
-                        last = self.find(&change.table);
+                        last = self.concerned(&change.table, version);
                     }
                     if let Some(board) = &last {
                         board.changed(change, version);
@@ -219,7 +233,11 @@ impl Boards {
             Event::Wrote(wrote) => {
                 let version = self.next();
                 let tables = self.tables.read().expect(POISONED);
-                match &wrote.tables {
+                let named = wrote.tables.as_deref();
+                if named.is_none_or(|named| named.iter().any(|t| !tables.contains_key(t))) {
+                    raise(&self.missed, version);
+                }
+                match named {
                     Some(named) => {
                         for board in named.iter().filter_map(|table| tables.get(table)) {
                             board.wrote(wrote, version);
@@ -237,6 +255,7 @@ impl Boards {
     pub(crate) fn forget(&self) {
         let version = self.next();
         let mut tables = self.tables.write().expect(POISONED);
+        raise(&self.missed, version);
         for board in tables.values() {
             board.sweep(None, version);
         }
@@ -247,7 +266,7 @@ impl Boards {
     /// Ends everything that depends on a table, or on a tenant's rows of it.
     pub(crate) fn sweep(&self, table: &str, tenant: Option<TenantId>) {
         let version = self.next();
-        if let Some(board) = self.find(table) {
+        if let Some(board) = self.concerned(table, version) {
             board.sweep(tenant, version);
         }
     }
@@ -276,16 +295,14 @@ impl Board {
     /// Where a tenant's changes are noted.
     pub(crate) fn tenant(&self, tenant: TenantId) -> usize {
         if self.owned {
-            let mut hasher = FxHasher::default();
-            tenant.hash(&mut hasher);
-            spread(&hasher, TENANTS)
+            spread(&tenant.0.to_le_bytes(), TENANTS)
         } else {
             0
         }
     }
 
     /// The places of rows by these columns, which stand in one order for one set; none when there are too many sets.
-    pub(crate) fn set(&self, columns: &[Arc<str>], boards: &Boards) -> Option<Arc<RowSet>> {
+    pub(crate) fn set(&self, columns: &[Arc<str>]) -> Option<Arc<RowSet>> {
         let find = |sets: &[Arc<RowSet>]| sets.iter().find(|s| *s.columns == *columns).cloned();
         if let Some(set) = find(&self.sets.read().expect(POISONED)) {
             return Some(set);
@@ -297,7 +314,8 @@ impl Board {
         if sets.len() >= MOST_SETS {
             return None;
         }
-        let born = boards.version();
+        // An event says first that there was a change, and then looks for sets.
+        let born = self.any.load(Ordering::Acquire);
         let set = Arc::new(RowSet {
             columns: columns.into(),
             places: (0..ROWS).map(|_| born.into()).collect(),
@@ -357,29 +375,52 @@ impl Board {
 impl RowSet {
     /// The place of a row, whose key stands apart from its other columns; none where a column is not known.
     fn place(&self, tenant: Option<TenantId>, key: &Cells, state: &Cells) -> Option<usize> {
-        let mut hasher = FxHasher::default();
-        tenant.hash(&mut hasher);
+        let mut bytes = RowBytes::of(tenant);
         for column in &self.columns {
-            state
-                .get(column)
-                .or_else(|| key.get(column))?
-                .hash(&mut hasher);
+            bytes.add(state.get(column).or_else(|| key.get(column))?);
         }
-        Some(spread(&hasher, ROWS))
+        Some(spread(&bytes.0, ROWS))
     }
 
     /// The place of rows with these values, in the order of the columns.
     pub(crate) fn place_of(&self, tenant: Option<TenantId>, values: &[Cell]) -> usize {
         debug_assert_eq!(values.len(), self.columns.len(), "a value for each column");
-        let mut hasher = FxHasher::default();
-        tenant.hash(&mut hasher);
+        let mut bytes = RowBytes::of(tenant);
         for value in values {
-            value.hash(&mut hasher);
+            bytes.add(value);
         }
-        spread(&hasher, ROWS)
+        spread(&bytes.0, ROWS)
     }
 }
 
-fn spread(hasher: &FxHasher, places: usize) -> usize {
-    usize::try_from(hasher.finish()).unwrap_or(usize::MAX) % places
+/// A row's owner and some of its values, so that no two rows are written alike.
+struct RowBytes(SmallVec<[u8; 96]>);
+
+impl RowBytes {
+    fn of(tenant: Option<TenantId>) -> Self {
+        let mut bytes = SmallVec::new();
+        bytes.push(tenant.is_some().into());
+        if let Some(tenant) = tenant {
+            bytes.extend_from_slice(&tenant.0.to_le_bytes());
+        }
+        Self(bytes)
+    }
+
+    fn add(&mut self, cell: &Cell) {
+        let (kind, value): (u8, &[u8]) = match cell {
+            Cell::Null => (0, &[]),
+            Cell::Int(i) => (1, &i.to_le_bytes()),
+            Cell::Text(text) => (2, text.as_bytes()),
+            Cell::Bytes(bytes) => (3, bytes),
+        };
+        self.0.push(kind);
+        let len = u32::try_from(value.len()).unwrap_or(u32::MAX);
+        self.0.extend_from_slice(&len.to_le_bytes());
+        self.0.extend_from_slice(value);
+    }
+}
+
+fn spread(bytes: &[u8], places: usize) -> usize {
+    // A rest smaller than a number of places, which is an usize.
+    usize::try_from(xxh3_64(bytes) % places as u64).unwrap_or_default()
 }

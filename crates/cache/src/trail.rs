@@ -217,7 +217,7 @@ impl Trail {
         let Some((columns, rows)) = rows(read, &captured, of.values) else {
             return Ok(Tags::from_iter([broad()]));
         };
-        let Some(set) = board.set(&columns, &ground.boards) else {
+        let Some(set) = board.set(&columns) else {
             return Ok(Tags::from_iter([broad()]));
         };
         let tag = |values: &Vec<Cell>| {

@@ -1,10 +1,11 @@
 //! How precisely changes are told from each other, and what is not kept at all.
 
 use brisk_cache::{CacheStats, Policy, cached};
+use brisk_db::Session;
 
 use crate::harness::{
-    ADD_WORD, AGE, ALL, Authors, BY_STATUS, COUNT, HIDDEN, ONE, TWO, TestDb, WITH_BOOKS, WORD, add,
-    rename, told,
+    ADD_WORD, AGE, ALL, AUTHOR, Authors, BY_STATUS, COUNT, HIDDEN, ONE, TWO, TestDb, WITH_BOOKS,
+    WORD, add, rename, told,
 };
 
 fn stats(db: &TestDb, name: &str) -> CacheStats {
@@ -74,6 +75,20 @@ on_both! {
         session.run(&ADD_WORD, (1, "a".to_owned())).await.unwrap();
         told(&db.db, &session).await;
         assert_eq!((word(1).await, word(2).await), ((true, false), (false, true)));
+    }
+
+    async fn changes_of_other_tables_end_no_load_that_reads_a_table_first(db: TestDb) {
+        let session = db.session();
+        cached!(&session, WORD, (1,)).await.unwrap();
+        told(&db.db, &session).await;
+        let (cache, writer) = (db.caches().cache("test.first", Policy::rows()).build(), session.clone());
+        let load = async move |session: Session| {
+            // In the middle of the load, before it has read anything.
+            writer.run(&ADD_WORD, (1, "a".to_owned())).await?;
+            session.run(&AUTHOR, (session.tenant(), 1)).await
+        };
+        assert!(cache.get(&session, &1, load.clone()).await.unwrap().is_none());
+        assert!(cache.get(&session, &1, load).await.unwrap().is_hit());
     }
 
     async fn what_cannot_be_followed_is_answered_and_not_kept(db: TestDb) {
