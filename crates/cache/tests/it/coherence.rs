@@ -6,7 +6,7 @@ use brisk_cache::{Policy, cached};
 
 use crate::harness::{
     ADD_BOOK, AUTHOR, Authors, BY_STATUS, MOVE, ONE, REMOVE, TWO, TestDb, WITH_BOOKS, add, foreign,
-    rename, told, trusted,
+    rename, settled, told, trusted,
 };
 
 on_both! {
@@ -31,7 +31,7 @@ on_both! {
     async fn a_transaction_that_is_undone_ends_nothing_and_shows_nothing(db: TestDb) {
         let session = db.session();
         add(&session, 1, "before").await;
-        told(&db.db, &session).await;
+        settled(&db).await;
         let authors = Authors::new(&db, Policy::rows());
         authors.get(&session, 1).await.unwrap();
         let undone: Result<(), brisk_db::Error> = session
@@ -94,7 +94,7 @@ on_both! {
     async fn a_tenant_never_gets_an_entry_of_another(db: TestDb) {
         add(&db.of(ONE), 1, "one").await;
         add(&db.of(TWO), 1, "two").await;
-        told(&db.db, &db.session()).await;
+        settled(&db).await;
         let authors = Authors::new(&db, Policy::rows());
         for _ in 0..2 {
             assert_eq!(authors.name(&db.of(ONE), 1).await.as_deref(), Some("one"));

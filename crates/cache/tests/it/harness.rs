@@ -6,7 +6,10 @@ use std::time::{Duration, Instant};
 
 use brisk_cache::{Cache, Cached, Caches, Error, Policy};
 use brisk_core::{Scope, TenantId};
-use brisk_db::{Affected, Db, DbConfig, FromRow, MigrationSet, One, Session, Standing, statements};
+use brisk_db::{
+    Affected, Db, DbConfig, Event, FromRow, HookGuard, MigrationSet, One, Session, Standing, Ticket,
+    statements,
+};
 use brisk_testkit::files::SqliteFile;
 use brisk_testkit::servers::{Database, Postgres};
 
@@ -126,6 +129,9 @@ pub(crate) struct TestDb {
     pub(crate) db: Db,
     pub(crate) url: String,
     pub(crate) place: Place,
+    /// The ticket of the last commit of this node.
+    wrote: Arc<AtomicU64>,
+    _hook: HookGuard,
 }
 
 pub(crate) enum Place {
@@ -146,7 +152,20 @@ impl TestDb {
 
     async fn open(url: String, place: Place) -> Self {
         let db = open(&url).await;
-        Self { db, url, place }
+        let wrote = Arc::<AtomicU64>::default();
+        let last = Arc::clone(&wrote);
+        let hook = db.changes().on_event(move |event| {
+            if let Event::Wrote(wrote) = event {
+                last.fetch_max(wrote.ticket.get(), Ordering::SeqCst);
+            }
+        });
+        Self {
+            db,
+            url,
+            place,
+            wrote,
+            _hook: hook,
+        }
     }
 
     /// Another node of the same database; on SQLite another program.
@@ -205,6 +224,20 @@ pub(crate) async fn told(db: &Db, by: &Session) {
     tokio::time::timeout(LONG, looked)
         .await
         .expect("the stream goes on");
+}
+
+/// The same, and that nobody waits for the exact changes of an own commit any more: now precision can be seen.
+pub(crate) async fn settled(db: &TestDb) {
+    told(&db.db, &db.session()).await;
+    let last = Ticket::from_raw(db.wrote.load(Ordering::SeqCst));
+    let waiting = async {
+        while !db.db.changes().has_passed(last) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(LONG, waiting)
+        .await
+        .expect("the stream looks again");
 }
 
 /// Runs SQL as another program does.

@@ -9,7 +9,7 @@ use brisk_core::{Class, Clock, Failure as _};
 use brisk_db::Session;
 use tokio::sync::{Notify, Semaphore};
 
-use crate::harness::{AUTHOR, Authors, TestDb, add, rename, told};
+use crate::harness::{AUTHOR, Authors, TestDb, add, rename, settled};
 
 /// What a load answers here: a number, from nowhere.
 type Numbers = Cache<u8, u64>;
@@ -24,7 +24,7 @@ on_both! {
     async fn a_thousand_who_miss_one_key_load_it_once(db: TestDb) {
         let session = db.session();
         add(&session, 1, "author").await;
-        told(&db.db, &session).await;
+        settled(&db).await;
         let authors = Authors::new(&db, Policy::rows());
         let gets = (0..1_000).map(|_| {
             let (authors, session) = (authors.clone(), session.clone());
@@ -39,7 +39,7 @@ on_both! {
     async fn a_load_that_a_change_overtakes_is_kept_for_nobody(db: TestDb) {
         let session = db.session();
         add(&session, 1, "old").await;
-        told(&db.db, &session).await;
+        settled(&db).await;
         let cache: Cache<i64, String> = db.caches().cache("test.slow", Policy::rows()).build();
         let (read, go_on) = (Arc::new(Notify::new()), Arc::new(Semaphore::new(0)));
         let slow = {
@@ -126,10 +126,11 @@ on_both! {
         let numbers = numbers(&db, Policy::outside(HOUR));
         let loads = Arc::new(AtomicU64::new(0));
         let gets = (0..50).map(|_| {
-            let (loads, db) = (Arc::clone(&loads), db.db.clone());
+            let (loads, caches) = (Arc::clone(&loads), db.caches());
             numbers.get(&session, &1, async move |_| {
                 loads.fetch_add(1, Ordering::SeqCst);
-                while brisk_cache::Caches::of(&db).stats()[0].joined < 49 {
+                // Who comes after the failure begins anew.
+                while caches.stats()[0].joined < 49 {
                     tokio::task::yield_now().await;
                 }
                 Err::<u64, _>(brisk_db::Error::Overloaded { statement: "test" })

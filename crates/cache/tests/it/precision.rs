@@ -5,7 +5,7 @@ use brisk_db::Session;
 
 use crate::harness::{
     ADD_WORD, AGE, ALL, AUTHOR, Authors, BY_STATUS, COUNT, HIDDEN, ONE, TWO, TestDb, WITH_BOOKS,
-    WORD, add, rename, told,
+    WORD, add, rename, settled, told,
 };
 
 fn stats(db: &TestDb, name: &str) -> CacheStats {
@@ -20,13 +20,13 @@ on_both! {
         for id in 1..=20 {
             add(&session, id, "author").await;
         }
-        told(&db.db, &session).await;
+        settled(&db).await;
         let authors = Authors::new(&db, Policy::rows());
         for id in 1..=20 {
             authors.get(&session, id).await.unwrap();
         }
         rename(&session, 7, "changed").await;
-        told(&db.db, &session).await;
+        settled(&db).await;
         let mut hits = 0;
         for id in 1..=20 {
             hits += u32::from(authors.get(&session, id).await.unwrap().is_hit());
@@ -38,7 +38,7 @@ on_both! {
     async fn a_list_depends_on_the_rows_of_its_tenant(db: TestDb) {
         add(&db.of(ONE), 1, "one").await;
         add(&db.of(TWO), 2, "two").await;
-        told(&db.db, &db.session()).await;
+        settled(&db).await;
         let all = async |tenant| {
             let session = db.of(tenant);
             let found = cached!(&session, ALL, (tenant,)).await.unwrap();
@@ -46,7 +46,7 @@ on_both! {
         };
         assert_eq!((all(ONE).await, all(TWO).await), ((1, false), (1, false)));
         add(&db.of(ONE), 3, "three").await;
-        told(&db.db, &db.session()).await;
+        settled(&db).await;
         assert_eq!((all(ONE).await, all(TWO).await), ((2, false), (1, true)));
         assert_eq!(stats(&db, "test.all").depends_on, ["authors/tenant"]);
     }
@@ -54,7 +54,7 @@ on_both! {
     async fn joins_and_what_names_no_tenant_depend_on_more(db: TestDb) {
         let session = db.session();
         add(&session, 1, "one").await;
-        told(&db.db, &session).await;
+        settled(&db).await;
         cached!(&session, WITH_BOOKS, (ONE, 1)).await.unwrap();
         cached!(&session, COUNT, ()).await.unwrap();
         cached!(&session, BY_STATUS, (ONE, "active".to_owned())).await.unwrap();
@@ -73,7 +73,7 @@ on_both! {
         };
         assert_eq!((word(1).await, word(2).await), ((false, false), (false, false)));
         session.run(&ADD_WORD, (1, "a".to_owned())).await.unwrap();
-        told(&db.db, &session).await;
+        settled(&db).await;
         assert_eq!((word(1).await, word(2).await), ((true, false), (false, true)));
     }
 
