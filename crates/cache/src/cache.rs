@@ -211,10 +211,26 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
 
     #[inline]
     fn hit(&self, session: &Session, key: &K) -> Option<Cached<V>> {
-        match self.look(self.tenant(session), key) {
+        match self.find(session, key) {
             Look::Fresh(kept) => Some(self.hand_out(session, kept, true)),
             _ => None,
         }
+    }
+
+    /// Looks, and makes what is found a part of the load that asks.
+    #[inline]
+    fn find(&self, session: &Session, key: &K) -> Look<V> {
+        let found = self.look(self.tenant(session), key);
+        if session.footprint().is_some()
+            && let Look::Fresh(kept) | Look::Aging(kept) = &found
+        {
+            join(session, kept);
+            // Who joined that load before it knew of this part came after all changes until then.
+            if !kept.holds(&self.0.caches.0.ground.watch) {
+                return Look::Nothing;
+            }
+        }
+        found
     }
 
     fn tenant(&self, session: &Session) -> TenantId {
@@ -225,15 +241,12 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         }
     }
 
-    /// Counts an answer, and makes it a part of the load that asked.
+    /// Counts an answer.
     #[inline]
     fn hand_out(&self, session: &Session, kept: Arc<Kept<V>>, hit: bool) -> Cached<V> {
         session.scope().ledger().cache(hit);
         if hit {
             self.0.counts.hits.one();
-        }
-        if session.footprint().is_some() {
-            join(session, &kept);
         }
         Cached {
             kept,
@@ -292,8 +305,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
             let reached = changes.reached(position, session.scope().deadline());
             reached.await.map_err(|e| Error::Load(Arc::new(e)))?;
         }
-        let tenant = self.tenant(session);
-        let old = match self.look(tenant, key) {
+        let old = match self.find(session, key) {
             Look::Fresh(kept) => return Ok(self.hand_out(session, kept, true)),
             Look::Aging(kept) => {
                 self.refresh(session, key, load);
@@ -305,10 +317,22 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
             Look::Old(kept) => Some(kept),
             Look::Nothing => None,
         };
-        let waiting = match self.flight(session, key, load) {
+        let begin = || {
+            let boarded = self.flight(session, key, load);
+            if let Boarded::Landed(kept) = &boarded {
+                join(session, kept);
+            }
+            boarded
+        };
+        let boarded = match Trail::of(session) {
+            Some(outer) => outer.waits_for(begin, Boarded::trail),
+            None => begin(),
+        };
+        let waiting = match boarded {
             Boarded::Flight(flight) => flight,
             Boarded::Landed(kept) => return Ok(self.hand_out(session, kept, true)),
         };
+        let part = Arc::clone(&waiting.trail);
         let soft = inner
             .policy
             .soft_timeout
@@ -325,9 +349,11 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         match (outcome, old) {
             (Ok(kept), _) => {
                 inner.counts.misses.one();
+                join(session, &kept);
+                drop(part);
                 Ok(self.hand_out(session, kept, false))
             }
-            (Err(_), Some(old)) if self.may_serve(&old) => {
+            (Err(_), Some(old)) if self.serves(session, &old) => {
                 inner.counts.stale.one();
                 let mut cached = self.hand_out(session, old, true);
                 cached.stale = true;
@@ -354,6 +380,12 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
             old.fresh_until
         };
         inner.clock.ticks() < since.after(span) && old.holds(&inner.caches.0.ground.watch)
+    }
+
+    /// The same, once it is a part of the load that asks.
+    fn serves(&self, session: &Session, old: &Kept<V>) -> bool {
+        join(session, old);
+        self.may_serve(old)
     }
 
     /// Loads what nobody waits for, unless there is enough of that.

@@ -45,7 +45,7 @@ impl<K, V> Default for Flights<K, V> {
 
 /// A load that somebody waits for.
 pub(crate) struct Flight<V> {
-    trail: Arc<Trail>,
+    pub(crate) trail: Arc<Trail>,
     end: watch::Receiver<Option<Outcome<V>>>,
 }
 
@@ -103,6 +103,16 @@ pub(crate) enum Boarded<V> {
     Landed(Arc<Kept<V>>),
 }
 
+impl<V> Boarded<V> {
+    /// What follows the load that is waited for.
+    pub(crate) const fn trail(&self) -> Option<&Arc<Trail>> {
+        match self {
+            Self::Flight(flight) => Some(&flight.trail),
+            Self::Landed(_) => None,
+        }
+    }
+}
+
 impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     /// The load for a key: the one under way, where it may still answer this caller, else one that begins now.
     pub(crate) fn flight<F, R, E>(&self, session: &Session, key: &K, load: F) -> Boarded<V>
@@ -124,8 +134,10 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         let ended = watch::Sender::new(None);
         let (trail, flight) = {
             let mut spot = inner.flights.spot(&key).lock().expect(POISONED);
+            let is_lenient = !inner.policy.untrusted.is_zero();
+            let may_join = |flight: &&Flight<V>| flight.trail.is_current(is_lenient);
             // One that has read what was changed meanwhile answers those who asked before.
-            if let Some(flight) = spot.get(&key).filter(|flight| flight.trail.is_current()) {
+            if let Some(flight) = spot.get(&key).filter(may_join) {
                 inner.counts.joined.one();
                 return Boarded::Flight(flight.clone());
             }

@@ -356,7 +356,7 @@ impl Live {
                 *self.state.write().expect(POISONED) = State::Unknown;
                 self.again.notify_one();
             }
-            Event::Lost => {}
+            Event::Lost | Event::Reached(_) => {}
             Event::Trusted => self.again.notify_one(),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, RwLock, Weak};
 
 use brisk_core::{TenantId, Ticks};
 use brisk_db::{Captured, Cell, Footprint, Read, ReadText, Session, StreamWatch, System, Value};
@@ -16,6 +16,9 @@ pub(crate) type Tags = SmallVec<[Tag; 2]>;
 
 /// Values of one array parameter that are told apart; past that the statement depends on the tenant's whole table.
 const MOST_VALUES: usize = 64;
+
+/// How many loads may wait for each other in a row and still be joined; a ring of them has no end.
+const DEEPEST: usize = 8;
 
 /// Texts of built statements whose plans are remembered; those of declared ones always are.
 const BUILT_TEXTS: usize = 4_096;
@@ -73,6 +76,15 @@ pub(crate) struct Ground {
 pub(crate) struct Trail {
     ground: Arc<Ground>,
     steps: Mutex<Steps>,
+    parts: Mutex<Parts>,
+}
+
+/// Loads of other entries that a load waits for.
+#[derive(Debug, Default)]
+struct Parts {
+    /// How many are being looked for.
+    asking: u32,
+    found: Vec<Weak<Trail>>,
 }
 
 /// What a load depends on.
@@ -144,6 +156,7 @@ impl Trail {
                 has_read: false,
                 unfit: None,
             }),
+            parts: Mutex::default(),
             ground: Arc::clone(ground),
         })
     }
@@ -154,12 +167,55 @@ impl Trail {
         footprint.downcast_ref()
     }
 
-    /// Whether nothing that was read so far has changed since: then whoever comes now may have the result too. What is
-    /// not read yet will be read later than now.
-    pub(crate) fn is_current(&self) -> bool {
-        let steps = self.steps();
-        let holds = |tag: &Tag| tag.holds(steps.version, &self.ground.watch);
-        steps.tags.iter().all(holds)
+    /// Whether who comes now may have the result too: nothing that was read so far has changed since, as far as can be
+    /// known, and what is not read yet will be read later than now.
+    ///
+    /// Of what cannot be followed nobody knows whether it has changed. While the stream of changes is not trusted the same
+    /// holds for everything, unless `is_lenient`.
+    pub(crate) fn is_current(&self, is_lenient: bool) -> bool {
+        let is_told = is_lenient || self.ground.watch.is_trusted();
+        self.is_current_within(is_told, DEEPEST)
+    }
+
+    fn is_current_within(&self, is_told: bool, depth: usize) -> bool {
+        {
+            let steps = self.steps();
+            let holds = |tag: &Tag| is_told && tag.holds(steps.version, &self.ground.watch);
+            if steps.unfit.is_some() || !steps.tags.iter().all(holds) {
+                return false;
+            }
+        }
+        let parts = {
+            let parts = self.parts.lock().expect(POISONED);
+            if parts.asking > 0 {
+                return false;
+            }
+            parts.found.clone()
+        };
+        parts.iter().filter_map(Weak::upgrade).all(|part| {
+            depth
+                .checked_sub(1)
+                .is_some_and(|depth| part.is_current_within(is_told, depth))
+        })
+    }
+
+    /// This load is about to wait for another, which may have read already; `find` answers which, or includes what is there
+    /// by now. The caller keeps that one until its result was [included](Self::include).
+    pub(crate) fn waits_for<T>(
+        &self,
+        find: impl FnOnce() -> T,
+        of: fn(&T) -> Option<&Arc<Self>>,
+    ) -> T {
+        let parts = || self.parts.lock().expect(POISONED);
+        // Nobody joins meanwhile: no lock is held, because a cache may be asked from its own load.
+        parts().asking += 1;
+        let found = find();
+        let mut parts = parts();
+        parts.asking -= 1;
+        parts.found.retain(|known| known.strong_count() > 0);
+        parts.found.extend(of(&found).map(Arc::downgrade));
+        drop(parts);
+        found
     }
 
     /// Another entry became a part of this load.

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use brisk_cache::{Cache, Cached, Caches, Error, Policy};
 use brisk_core::{Scope, TenantId};
 use brisk_db::{
-    Affected, Db, DbConfig, Event, FromRow, HookGuard, MigrationSet, One, Session, Standing, Ticket,
-    statements,
+    Affected, Db, DbConfig, Event, FromRow, HookGuard, MigrationSet, One, Session, Standing,
+    Ticket, statements,
 };
 use brisk_testkit::files::SqliteFile;
 use brisk_testkit::servers::{Database, Postgres};
@@ -120,6 +120,10 @@ statements! {
 
     pub(crate) ADD_BOOK(tenant: TenantId, id: i64, author: i64, title: String) -> Affected
         = "INSERT INTO books (tenant_id, id, author_id, title) VALUES ($1, $2, $3, $4)";
+
+    pub(crate) ADD_HIDDEN(id: i64, word: String) -> Affected = "INSERT INTO hidden (id, word) VALUES ($1, $2)";
+
+    pub(crate) SET_HIDDEN(id: i64, word: String) -> Affected = "UPDATE hidden SET word = $2 WHERE id = $1";
 
     pub(crate) ADD_WORD(id: i64, word: String) -> Affected = "INSERT INTO plain (id, word) VALUES ($1, $2)";
 }

@@ -9,13 +9,51 @@ use brisk_core::{Class, Clock, Failure as _};
 use brisk_db::Session;
 use tokio::sync::{Notify, Semaphore};
 
-use crate::harness::{AUTHOR, Authors, TestDb, add, rename, settled};
+use crate::harness::{
+    ADD_HIDDEN, AUTHOR, Authors, HIDDEN, SET_HIDDEN, TestDb, add, rename, settled,
+};
 
 /// What a load answers here: a number, from nowhere.
 type Numbers = Cache<u8, u64>;
 
 fn numbers(db: &TestDb, policy: Policy) -> Numbers {
     db.caches().cache("test.numbers", policy).build()
+}
+
+async fn name_of(session: &Session) -> Result<String, brisk_db::Error> {
+    let found = session.run(&AUTHOR, (session.tenant(), 1)).await?;
+    Ok(found.map(|author| author.name).unwrap_or_default())
+}
+
+/// A place in a load where it stops until the test goes on.
+#[derive(Clone, Debug)]
+struct Gate {
+    reached: Arc<Notify>,
+    opened: Arc<Semaphore>,
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self {
+            reached: Arc::default(),
+            opened: Arc::new(Semaphore::new(0)),
+        }
+    }
+}
+
+impl Gate {
+    async fn stop(&self) {
+        self.reached.notify_one();
+        self.opened.acquire().await.unwrap().forget();
+    }
+
+    async fn reached(&self) {
+        self.reached.notified().await;
+    }
+
+    fn open(&self) {
+        self.opened.add_permits(1);
+    }
 }
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -65,6 +103,93 @@ on_both! {
         go_on.add_permits(1);
         assert_eq!(slow.await.unwrap(), "old", "it asked before the change");
         assert_eq!(cache.get(&session, &1, load).await.unwrap().into_inner(), "new");
+    }
+
+    async fn a_load_that_waits_for_another_is_not_joined_once_that_one_was_overtaken(db: TestDb) {
+        let session = db.session();
+        add(&session, 1, "old").await;
+        settled(&db).await;
+        let inner: Cache<i64, String> = db.caches().cache("test.inner", Policy::rows()).build();
+        let outer: Cache<i64, String> = db.caches().cache("test.outer", Policy::rows()).build();
+        let gate = Gate::default();
+        let ask = |stops: bool| {
+            let (inner, outer, session, gate) = (inner.clone(), outer.clone(), session.clone(), gate.clone());
+            async move {
+                let load = async move |session: Session| {
+                    let found = inner.get(&session, &1, async move |session: Session| {
+                        let name = name_of(&session).await?;
+                        if stops {
+                            gate.stop().await;
+                        }
+                        Ok::<_, brisk_db::Error>(name)
+                    });
+                    Ok::<_, brisk_db::Error>(found.await.unwrap().into_inner())
+                };
+                outer.get(&session, &1, load).await.unwrap().into_inner()
+            }
+        };
+        let slow = tokio::spawn(ask(true));
+        gate.reached().await;
+        rename(&session, 1, "new").await;
+        assert_eq!(ask(false).await, "new");
+        gate.open();
+        assert_eq!(slow.await.unwrap(), "old", "it asked before the change");
+        assert_eq!(ask(false).await, "new");
+    }
+
+    async fn a_load_that_cannot_be_followed_is_not_joined_once_it_has_read(db: TestDb) {
+        let session = db.session();
+        session.run(&ADD_HIDDEN, (1, "old".to_owned())).await.unwrap();
+        let cache: Cache<i64, String> = db.caches().cache("test.hidden", Policy::rows()).build();
+        let gate = Gate::default();
+        let ask = |stops: bool| {
+            let (cache, session, gate) = (cache.clone(), session.clone(), gate.clone());
+            async move {
+                let load = async move |session: Session| {
+                    let word = session.run(&HIDDEN, (1,)).await?;
+                    if stops {
+                        gate.stop().await;
+                    }
+                    Ok::<_, brisk_db::Error>(word.unwrap())
+                };
+                cache.get(&session, &1, load).await.unwrap().into_inner()
+            }
+        };
+        let slow = tokio::spawn(ask(true));
+        gate.reached().await;
+        session.run(&SET_HIDDEN, (1, "new".to_owned())).await.unwrap();
+        assert_eq!(ask(false).await, "new");
+        gate.open();
+        assert_eq!(slow.await.unwrap(), "old");
+    }
+
+    async fn while_the_stream_is_not_trusted_a_load_is_not_joined_once_it_has_read(db: TestDb) {
+        // A database whose stream nobody started, as in a command.
+        let silent = brisk_db::Db::open(brisk_db::DbConfig::new(&db.url)).await.unwrap();
+        let session = silent.session(brisk_core::Scope::system(crate::harness::ONE, "test"));
+        add(&db.session(), 1, "old").await;
+        let caches = brisk_cache::Caches::of(&silent);
+        let cache: Cache<i64, String> = caches.cache("test.silent", Policy::rows()).build();
+        let gate = Gate::default();
+        let ask = |stops: bool| {
+            let (cache, session, gate) = (cache.clone(), session.clone(), gate.clone());
+            async move {
+                let load = async move |session: Session| {
+                    let name = name_of(&session).await?;
+                    if stops {
+                        gate.stop().await;
+                    }
+                    Ok::<_, brisk_db::Error>(name)
+                };
+                cache.get(&session, &1, load).await.unwrap().into_inner()
+            }
+        };
+        let slow = tokio::spawn(ask(true));
+        gate.reached().await;
+        rename(&db.session(), 1, "new").await;
+        assert_eq!(ask(false).await, "new");
+        gate.open();
+        assert_eq!(slow.await.unwrap(), "old");
     }
 
     async fn a_load_goes_on_for_the_others_when_its_first_caller_leaves(db: TestDb) {
