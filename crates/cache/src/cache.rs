@@ -463,8 +463,8 @@ fn join<V>(session: &Session, kept: &Kept<V>) {
 }
 
 impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
-    /// Makes an entry of a result, and keeps it where that is right.
-    pub(crate) fn keep(&self, key: &Key<K>, value: V, mut steps: Steps) -> Arc<Kept<V>> {
+    /// Makes an entry of a result.
+    pub(crate) fn entry(&self, key: &Key<K>, value: V, mut steps: Steps) -> Arc<Kept<V>> {
         let made = self.clock.ticks();
         let absent = self.policy.absent.filter(|_| (self.absent)(&value));
         let life = absent.or(self.policy.fresh);
@@ -477,22 +477,21 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         let mut kept = Kept::new(value, steps, made, until);
         let weight = fixed + (self.weigh)(&key.key, &kept.value);
         kept.weight = u64::try_from(weight).unwrap_or(u64::MAX);
-        let kept = Arc::new(kept);
-        self.put(key, &kept);
-        kept
+        Arc::new(kept)
     }
 
     fn map_peek(&self, key: &KeyRef<'_, K>) -> Option<Arc<Kept<V>>> {
         self.map.peek(key)
     }
 
-    fn put(&self, key: &Key<K>, kept: &Arc<Kept<V>>) {
+    /// Keeps an entry where that is right. One whose load `is_owned` by nobody any more must not come back.
+    pub(crate) fn keep(&self, key: &Key<K>, kept: &Arc<Kept<V>>, is_owned: bool) {
         if let Some(why) = &kept.unfit {
             self.refuse(why);
             return;
         }
         let watch = &self.caches.0.ground.watch;
-        if !kept.holds(watch) {
+        if !is_owned || !kept.holds(watch) {
             self.counts.ended.one();
             return;
         }
@@ -627,12 +626,13 @@ impl<K: CacheKey, V: Send + Sync + 'static> View for Inner<K, V> {
     }
 
     fn evict(&self, tenant: Option<TenantId>) -> u64 {
+        // First the loads under way: what they have read may be what is to go.
+        self.flights.disown(tenant);
         let before = self.map.len();
         match tenant {
             None => self.map.clear(),
             Some(tenant) => self.map.retain(|key, _| key.tenant != tenant),
         }
-        self.flights.disown(tenant);
         u64::try_from(before.saturating_sub(self.map.len())).unwrap_or_default()
     }
 }

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::sync::{Arc, OnceLock, RwLock, Weak};
 
 use brisk_core::{Clock, TenantId};
-use brisk_db::{Db, HookGuard};
+use brisk_db::{Db, HookGuard, StreamWatch};
 use tokio::sync::Semaphore;
 
 use crate::board::Boards;
@@ -61,23 +61,25 @@ impl Caches {
 
     /// The same, borrowed.
     pub(crate) fn on(db: &Db) -> &Self {
-        db.companion(|db| {
-            let watch = db.changes().watch();
-            let ground = Arc::new(Ground {
-                watch: watch.clone(),
-                boards: Boards::default(),
-                plans: Plans::default(),
-            });
-            let heard = Arc::clone(&ground);
-            Self(Arc::new(Shared {
-                _hook: watch.on_event(move |event| heard.boards.hear(event)),
-                ground,
-                clock: OnceLock::new(),
-                refreshes: Arc::new(Semaphore::new(REFRESHES)),
-                views: RwLock::default(),
-                slots: RwLock::default(),
-            }))
-        })
+        db.companion(|db| Self::following(&db.changes().watch()))
+    }
+
+    /// Those that follow a stream.
+    pub(crate) fn following(watch: &StreamWatch) -> Self {
+        let ground = Arc::new(Ground {
+            watch: watch.clone(),
+            boards: Boards::default(),
+            plans: Plans::default(),
+        });
+        let heard = Arc::clone(&ground);
+        Self(Arc::new(Shared {
+            _hook: watch.on_event(move |event| heard.boards.hear(event)),
+            ground,
+            clock: OnceLock::new(),
+            refreshes: Arc::new(Semaphore::new(REFRESHES)),
+            views: RwLock::default(),
+            slots: RwLock::default(),
+        }))
     }
 
     /// Ages are measured by `clock` from now on; before the first cache is made.
@@ -111,7 +113,8 @@ impl Caches {
 
     /// Empties a cache, or what it has of one tenant; answers how many entries went, none where there is no such cache.
     ///
-    /// Nothing needs this to be right: it is for people who want to see a load. Other nodes are not told.
+    /// Rows need it never; it is for results from elsewhere, and for people who want to see a load. A load under way is
+    /// not kept either. Other nodes are not told.
     pub fn evict(&self, name: &str, tenant: Option<TenantId>) -> Option<u64> {
         let named = self.named(name);
         (!named.is_empty()).then(|| named.iter().map(|view| view.evict(tenant)).sum())

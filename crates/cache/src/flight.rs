@@ -188,7 +188,7 @@ async fn inner_load<K, V, F, R, E>(
     let began = Instant::now();
     let work = AssertUnwindSafe(async {
         let value = load(session).await.map_err(|e| Error::Load(Arc::new(e)))?;
-        Ok(inner.keep(&key, value, trail.steps_so_far()))
+        Ok(inner.entry(&key, value, trail.steps_so_far()))
     });
     let limited = tokio::time::timeout(inner.policy.load_limit, work.catch_unwind());
     let outcome: Outcome<V> = match limited.await {
@@ -202,11 +202,14 @@ async fn inner_load<K, V, F, R, E>(
     inner.finished(&outcome, micros(began.elapsed()));
     {
         let mut spot = inner.flights.spot(&key).lock().expect(POISONED);
-        // Another may have taken its place.
-        if spot
-            .get(&key)
-            .is_some_and(|flight| Arc::ptr_eq(&flight.trail, &trail))
-        {
+        // Where another has taken its place a change has overtaken it, or the cache was emptied meanwhile.
+        let is_ours = |flight: &Flight<V>| Arc::ptr_eq(&flight.trail, &trail);
+        let is_owned = spot.get(&key).is_some_and(is_ours);
+        // Kept before the lock is given up: who finds no load finds its result, and who empties the cache finds either.
+        if let Ok(kept) = &outcome {
+            inner.keep(&key, kept, is_owned);
+        }
+        if is_owned {
             spot.remove(&key);
         }
     }

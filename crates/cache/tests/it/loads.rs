@@ -192,6 +192,31 @@ on_both! {
         assert_eq!(slow.await.unwrap(), "old");
     }
 
+    async fn a_load_under_way_does_not_come_back_after_the_cache_was_emptied(db: TestDb) {
+        let session = db.session();
+        let numbers = numbers(&db, Policy::outside(HOUR));
+        for tenant in [None, Some(session.tenant())] {
+            let gate = Gate::default();
+            let slow = {
+                let (numbers, session, gate) = (numbers.clone(), session.clone(), gate.clone());
+                tokio::spawn(async move {
+                    let load = async move |_: Session| {
+                        gate.stop().await;
+                        Ok::<_, brisk_db::Error>(1)
+                    };
+                    numbers.get(&session, &1, load).await.unwrap().into_inner()
+                })
+            };
+            gate.reached().await;
+            db.caches().evict("test.numbers", tenant).unwrap();
+            gate.open();
+            assert_eq!(slow.await.unwrap(), 1);
+            let found = numbers.get(&session, &1, async |_| Ok::<_, brisk_db::Error>(2)).await;
+            assert_eq!(*found.unwrap(), 2);
+            db.caches().evict("test.numbers", tenant).unwrap();
+        }
+    }
+
     async fn a_load_goes_on_for_the_others_when_its_first_caller_leaves(db: TestDb) {
         let session = db.session();
         let numbers = numbers(&db, Policy::outside(HOUR));
