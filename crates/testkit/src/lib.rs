@@ -2,12 +2,13 @@
 //!
 //! [`servers`] starts a private PostgreSQL or Redis and guarantees its end: each server hangs on a pipe that the kernel
 //! closes with the process that started it, so neither a panic nor `kill -9` leaves one behind. [`files`] gives each
-//! test its own SQLite file. `faults` (feature of the same name) stands between a client and a server and delays,
+//! test its own SQLite file. [`chance`] draws what a failed test prints and can draw again. `faults` (feature of the same name) stands between a client and a server and delays,
 //! stalls, cuts or refuses on request.
 //!
 //! The surprising decision: databases are made with the `psql` program and not with a driver, so that this crate,
 //! which also carries `cargo xtask`, builds in seconds and judges our own driver code from outside.
 
+pub mod chance;
 #[cfg(feature = "faults")]
 pub mod faults;
 pub mod files;

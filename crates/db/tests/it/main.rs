@@ -13,7 +13,6 @@ mod advice;
 mod bulk;
 mod bulk_load;
 mod capture;
-mod chance;
 mod concurrency;
 mod connections;
 mod constraints;

@@ -12,13 +12,13 @@ use std::time::Duration;
 
 use brisk_core::{Deadline, TenantId};
 use brisk_db::{Cell, Db, DbConfig, Error, Event, Session, Subscription, What};
+use brisk_testkit::chance::is_full;
 use brisk_testkit::faults::Proxy;
 use brisk_testkit::servers::Postgres;
 use futures::future::join_all;
 use tokio::time::{sleep, timeout};
 
 use super::world::*;
-use crate::chance::is_full;
 use crate::harness::{TestDb, session};
 
 const ROWS: i64 = 64;

@@ -1,5 +1,6 @@
 //! The checker's writers and listeners, with everything that may happen to PostgreSQL and to the way there.
 
+use brisk_testkit::chance::{Seed, is_full};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -11,7 +12,6 @@ use tokio::time::{sleep, timeout};
 
 use super::checker::{LATE, commits, listen, patience, seed, write};
 use super::world::*;
-use crate::chance::{Seed, is_full};
 use crate::disturb::{Disturbed, deck};
 use crate::harness::session;
 

@@ -1,5 +1,6 @@
 //! Those who ask. Each one does one thing at a time and knows what it may expect.
 
+use brisk_testkit::chance::Seed;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -10,7 +11,6 @@ use tokio::task::JoinSet;
 
 use super::book::{Book, Op, Outcome, Way};
 use super::world::*;
-use crate::chance::Seed;
 
 pub(super) const CALLERS: i64 = 200;
 

@@ -1,5 +1,6 @@
 //! PostgreSQL, with everything that may happen to it and to the way there.
 
+use brisk_testkit::chance::{Seed, is_full};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,6 @@ use tokio::time::sleep;
 use super::callers::{CALLERS, Crowd};
 use super::check::check;
 use super::world::furnish;
-use crate::chance::{Seed, is_full};
 use crate::disturb::{Disturbed, deck};
 
 const POOL: usize = 8;

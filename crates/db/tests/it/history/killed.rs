@@ -5,13 +5,13 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use brisk_db::{Db, DbConfig};
+use brisk_testkit::chance::{Seed, is_full};
 use brisk_testkit::files::SqliteFile;
 
 use super::book::Book;
 use super::callers::{CALLERS, Crowd};
 use super::check::check;
 use super::world::furnish;
-use crate::chance::{Seed, is_full};
 
 /// Names the database that the child uses, and which run on it this is; the child is the same test with it.
 const CHILD: &str = "BRISK_DB_TEST_HISTORY";

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use brisk_db::{Db, DbConfig};
+use brisk_testkit::chance::{Seed, is_full};
 use brisk_testkit::files::SqliteFile;
 use rusqlite::Connection;
 
 use super::callers::{CALLERS, Crowd};
 use super::check::check;
 use super::world::furnish;
-use crate::chance::{Seed, is_full};
 
 const RECOVERY: Duration = Duration::from_secs(2);
 

@@ -3,21 +3,24 @@
 use std::io::Write as _;
 
 /// Whether the long forms are asked for.
-pub(crate) fn is_full() -> bool {
+pub fn is_full() -> bool {
     std::env::var_os("BRISK_TEST_FULL").is_some_and(|v| v != "0")
 }
 
 /// Where all the chance of one test comes from; printed when the test fails.
-pub(crate) struct Seed(pub(crate) u64);
+#[derive(Debug)]
+pub struct Seed(pub u64);
 
 impl Seed {
-    pub(crate) fn draw() -> Self {
+    /// The one that is asked for, else a new one.
+    pub fn draw() -> Self {
         let given = std::env::var("BRISK_TEST_SEED").ok();
-        Self(given.map_or_else(|| fastrand::u64(..), |seed| seed.parse().unwrap()))
+        let parsed = |seed: String| seed.parse().expect("BRISK_TEST_SEED is a number");
+        Self(given.map_or_else(|| fastrand::u64(..), parsed))
     }
 
     /// A generator for one of those who draw, so that they do not disturb each other.
-    pub(crate) fn rng(&self, who: u64) -> fastrand::Rng {
+    pub fn rng(&self, who: u64) -> fastrand::Rng {
         fastrand::Rng::with_seed(self.0 ^ who.wrapping_mul(0x9e37_79b9_7f4a_7c15))
     }
 }
@@ -28,7 +31,7 @@ impl Drop for Seed {
             let mut out = std::io::stderr();
             drop(writeln!(
                 out,
-                "\nBRISK_TEST_SEED={} repeats this test's faults",
+                "\nBRISK_TEST_SEED={} repeats this test's chance",
                 self.0
             ));
         }
