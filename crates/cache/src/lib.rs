@@ -6,6 +6,8 @@ extern crate self as brisk_cache;
 mod board;
 mod cache;
 mod caches;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod error;
 mod flight;
 mod kept;

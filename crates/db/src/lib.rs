@@ -47,6 +47,8 @@ pub use batch::{Batch, Outcome};
 pub use brisk_db_macros::{FromRow, Record, migrations, statements};
 pub use bulk::{OnConflict, Record};
 pub use bulk_load::{BulkLoad, BulkProgress, Halted, Loaded, Refused};
+#[cfg(feature = "testing")]
+pub use capture::SimulatedStream;
 pub use capture::{
     BadPosition, Capture, Captured, Cell, Cells, Change, ChangeStream, Commit, CommitId, Event,
     HookGuard, Position, Reached, ResetReason, Standing, StreamWatch, Subscription, Ticket, What,

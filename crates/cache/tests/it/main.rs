@@ -9,6 +9,7 @@
 #[macro_use]
 mod harness;
 mod coherence;
+mod conformance;
 mod functions;
 mod live;
 mod loads;

@@ -292,6 +292,20 @@ impl Hub {
         *self.phase() = Phase::Off;
     }
 
+    /// The stream begins anew and is trusted until it is lost.
+    #[cfg(feature = "testing")]
+    pub(super) fn trust_for_good(&self) {
+        self.restart(ResetReason::Connected, Instant::now());
+        self.trusted_until
+            .store(Ticks::NEVER.get(), Ordering::SeqCst);
+    }
+
+    /// What a look saw has been told.
+    #[cfg(feature = "testing")]
+    pub(super) fn passed(&self, look: Ticket) {
+        self.passed.fetch_max(look.0, Ordering::SeqCst);
+    }
+
     fn trust_until(&self, end: Instant) {
         let left = end.saturating_duration_since(Instant::now());
         let until = Ticks::now().after(left);

@@ -21,6 +21,8 @@ mod position;
 mod postgres_triggers;
 mod relay;
 mod rotate;
+#[cfg(feature = "testing")]
+mod simulated;
 mod snapshot;
 mod sqlite_triggers;
 mod stream;
@@ -38,6 +40,8 @@ pub use hub::Standing;
 pub(crate) use notes::Notes;
 pub(crate) use position::position;
 pub use position::{BadPosition, Position};
+#[cfg(feature = "testing")]
+pub use simulated::SimulatedStream;
 pub use stream::{ChangeStream, HookGuard, StreamWatch, Subscription};
 pub(crate) use task::{Task, migrated_postgres, migrated_sqlite};
 pub(crate) use written::{Texts, tell};

@@ -98,9 +98,7 @@ impl ChangeStream {
 
     /// The same stream, without the database.
     pub fn watch(&self) -> StreamWatch {
-        StreamWatch {
-            hub: Arc::clone(self.hub()),
-        }
+        StreamWatch::over(self.hub())
     }
 
     /// What is known about the stream at this moment.
@@ -166,6 +164,12 @@ pub struct StreamWatch {
 }
 
 impl StreamWatch {
+    pub(super) fn over(hub: &Arc<Hub>) -> Self {
+        Self {
+            hub: Arc::clone(hub),
+        }
+    }
+
     /// As [`ChangeStream::is_trusted`].
     pub fn is_trusted(&self) -> bool {
         self.hub.is_trusted()
