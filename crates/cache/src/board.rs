@@ -253,8 +253,9 @@ impl Boards {
 
     /// Ends everything that depends on any table.
     pub(crate) fn forget(&self) {
-        let version = self.next();
         let mut tables = self.tables.write().expect(POISONED);
+        // Under the lock: a load that begins after this number must not find a board that no event reaches any more.
+        let version = self.next();
         raise(&self.missed, version);
         for board in tables.values() {
             board.sweep(None, version);
