@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Result;
-use brisk_auth::{NewTenant, TenantDirectory, TenantKind, Tenants};
+use brisk_auth::{NewTenant, TenantKind, Tenants};
 use brisk_core::{Clock, Scope, TenantId};
 use brisk_db::{Db, OnConflict, Record};
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -108,9 +108,8 @@ fn slug(n: usize) -> String {
 
 async fn tenants(db: &Db) -> Result<Vec<TenantIds>> {
     let clock = Clock::manual(at(END));
-    let directory = TenantDirectory::new(db, &clock);
     let session = system(db, TenantId::PLATFORM);
-    let table = Tenants::new(&session, &directory);
+    let table = Tenants::new(&session);
     let mut all = Vec::with_capacity(TENANTS);
     for n in 0..TENANTS {
         let new = NewTenant::new(slug(n), format!("Bench {n}"), TenantKind::City);
@@ -161,11 +160,7 @@ where
 /// A tenant and nothing else, for measurements that make their own rows.
 pub(crate) async fn one_tenant(db: &Db) -> Result<TenantId> {
     let clock = Clock::manual(at(END));
-    let directory = TenantDirectory::new(db, &clock);
     let session = system(db, TenantId::PLATFORM);
     let new = NewTenant::new("bench", "Bench", TenantKind::City);
-    Ok(Tenants::new(&session, &directory)
-        .insert(new, &clock)
-        .await?
-        .id)
+    Ok(Tenants::new(&session).insert(new, &clock).await?.id)
 }
