@@ -67,8 +67,8 @@ struct Options {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     match Arguments::parse().what {
-        What::Civic(options) => civic::run(&options).await,
-        What::Db(options) => db::run(&options).await,
+        What::Civic(options) => Box::pin(civic::run(&options)).await,
+        What::Db(options) => Box::pin(db::run(&options)).await,
         What::Rival { name, url } => rivals::serve(name, &url).await,
     }
 }

@@ -6,10 +6,6 @@ use jiff::Timestamp;
 
 /// A report in the list of Q1 and Q3.
 #[derive(Clone, Debug, FromRow)]
-#[expect(
-    dead_code,
-    reason = "decoding it is part of what is measured; nobody reads it"
-)]
 pub(crate) struct ReportRow {
     pub(crate) id: i64,
     pub(crate) issue_id: Option<i64>,
@@ -24,10 +20,6 @@ pub(crate) struct ReportRow {
 
 /// An issue in the list of Q5, and the issue of Q3.
 #[derive(Clone, Debug, FromRow)]
-#[expect(
-    dead_code,
-    reason = "decoding it is part of what is measured; nobody reads it"
-)]
 pub(crate) struct IssueRow {
     pub(crate) id: i64,
     pub(crate) category: String,
@@ -44,10 +36,6 @@ pub(crate) struct IssueRow {
 
 /// The figures of Q4.
 #[derive(Clone, Debug, FromRow)]
-#[expect(
-    dead_code,
-    reason = "decoding it is part of what is measured; nobody reads it"
-)]
 pub(crate) struct SlaRow {
     pub(crate) met: i64,
     pub(crate) missed: i64,

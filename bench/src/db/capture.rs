@@ -154,8 +154,8 @@ impl Caller for Loader {
 
 /// Milliseconds from the answer to a commit until a subscriber holds its event, at 99 of 100; while 16 others write, or
 /// nobody.
-async fn heard(side: &Side, busy: bool, size: Size) -> Result<f64> {
-    let mut events = side.db.changes().subscribe();
+async fn heard(at: &Side, busy: bool, size: Size) -> Result<f64> {
+    let mut events = at.db.changes().subscribe();
     let (tell, mut told) = mpsc::channel::<(i64, Instant)>(1_024);
     let listener = tokio::spawn(async move {
         while let Some(event) = events.next().await {
@@ -186,7 +186,7 @@ async fn heard(side: &Side, busy: bool, size: Size) -> Result<f64> {
     let until = began + size.round().max(Duration::from_secs(2));
     let load = async {
         if busy {
-            side.updates(99, size).await.map(drop)
+            at.updates(99, size).await.map(drop)
         } else {
             Ok(())
         }
@@ -196,10 +196,10 @@ async fn heard(side: &Side, busy: bool, size: Size) -> Result<f64> {
         tokio::time::sleep(Duration::from_millis(200)).await;
         let mut waits = Histogram::<u64>::new(3)?;
         let mut rng = Rng::with_seed(7);
-        let mut n = side.next.fetch_add(1_000_000, Ordering::Relaxed);
+        let mut n = at.next.fetch_add(1_000_000, Ordering::Relaxed);
         while Instant::now() < until {
             n += 1;
-            system(&side.db, TENANT).run(&SET, (0, n)).await?;
+            system(&at.db, TENANT).run(&SET, (0, n)).await?;
             let answered = Instant::now();
             let heard = loop {
                 let next = tokio::time::timeout(Duration::from_secs(5), told.recv());

@@ -40,10 +40,17 @@ impl Seen {
     async fn request<T>(&self, work: impl AsyncFnOnce(&Session) -> Result<T>) -> Result<T> {
         let ledger = Arc::new(self.sampler.ledger());
         let principal = Arc::clone(&self.principal);
-        let scope = Scope::new(TenantId::PLATFORM, principal, Deadline::NONE, Arc::clone(&ledger));
+        let scope = Scope::new(
+            TenantId::PLATFORM,
+            principal,
+            Deadline::NONE,
+            Arc::clone(&ledger),
+        );
         let result = work(&self.db.session(scope)).await;
         match ledger.take_trace() {
-            Some(trace) => self.perf.judge(|| "bench".to_owned(), &trace, result.is_ok()),
+            Some(trace) => self
+                .perf
+                .judge(|| "bench".to_owned(), &trace, result.is_ok()),
             None => self.sampler.suspect(&ledger, &ledger.summary()),
         }
         result

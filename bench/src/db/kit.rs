@@ -8,10 +8,6 @@ use jiff::Timestamp;
 use super::table::Store;
 
 #[derive(Debug, FromRow)]
-#[expect(
-    dead_code,
-    reason = "decoding it is part of what is measured; nobody reads it"
-)]
 pub(super) struct Item {
     pub(super) id: i64,
     group_id: i64,

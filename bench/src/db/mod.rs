@@ -1,4 +1,4 @@
-//! `bench db`: the database layer by itself on PostgreSQL, beside hand-written pipelining, sqlx, SeaORM and diesel-async;
+//! `bench db`: the database layer by itself on PostgreSQL, beside hand-written pipelining, sqlx, `SeaORM` and diesel-async;
 //! its loader through HTTP; many requests on few connections; bulk loads; and what change capture and insight cost.
 mod bulk;
 mod capture;

@@ -60,7 +60,7 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
             hand: Arc::clone(&hand),
             sqlx: Arc::clone(&pool),
             diesel: Arc::new(Diesel::connect(&url)?),
-            sea_orm: SeaOrm::start(&url).await?,
+            sea_orm: SeaOrm::start(&url)?,
         };
         statements(&mut report, &mut all, size).await?;
     }
@@ -76,7 +76,7 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     }
     if wanted("together") {
         Report::part("PostgreSQL: independent reads over a slow wire");
-        related::slow_wire(&mut report, &url, size).await?;
+        Box::pin(related::slow_wire(&mut report, &url, size)).await?;
     }
     db.close().await;
     if wanted("bulk") {

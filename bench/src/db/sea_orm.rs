@@ -1,4 +1,4 @@
-//! SeaORM with its pool, in a program of its own that runs the rounds it is told to.
+//! `SeaORM` with its pool, in a program of its own that runs the rounds it is told to.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -20,7 +20,7 @@ pub(super) struct SeaOrm {
 
 impl SeaOrm {
     /// Builds and starts it.
-    pub(super) async fn start(url: &str) -> Result<Self> {
+    pub(super) fn start(url: &str) -> Result<Self> {
         let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("sea-orm/Cargo.toml");
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut child = Command::new(cargo)
