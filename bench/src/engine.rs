@@ -17,9 +17,8 @@ pub(crate) struct Places {
 
 impl Places {
     pub(crate) fn new() -> Result<Self> {
-        let url = std::env::var("BRISK_TEST_POSTGRES_URL").context(
-            "BRISK_TEST_POSTGRES_URL is not set; start this with: cargo xtask bench civic",
-        )?;
+        let url = std::env::var("BRISK_TEST_POSTGRES_URL")
+            .context("BRISK_TEST_POSTGRES_URL is not set; start this with: cargo xtask bench")?;
         Ok(Self {
             folder: tempfile::Builder::new().prefix("brisk-bench-").tempdir()?,
             postgres: Postgres::at(&url)?,

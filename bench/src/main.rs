@@ -8,6 +8,7 @@
     reason = "a command-line tool speaks to the person who started it"
 )]
 
+mod cache;
 mod civic;
 mod db;
 mod engine;
@@ -33,6 +34,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum What {
+    /// The cache.
+    Cache(Options),
     /// The service of reports and issues.
     Civic(Options),
     /// The database layer by itself.
@@ -67,6 +70,7 @@ struct Options {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     match Arguments::parse().what {
+        What::Cache(options) => Box::pin(cache::run(&options)).await,
         What::Civic(options) => Box::pin(civic::run(&options)).await,
         What::Db(options) => Box::pin(db::run(&options)).await,
         What::Rival { name, url } => rivals::serve(name, &url).await,

@@ -23,6 +23,9 @@ pub(crate) enum Goal {
 /// The unit of a figure.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) enum Unit {
+    /// Nanoseconds.
+    #[serde(rename = "ns")]
+    Ns,
     /// Milliseconds.
     #[serde(rename = "ms")]
     Ms,
@@ -32,15 +35,20 @@ pub(crate) enum Unit {
     /// Mebibytes.
     #[serde(rename = "mib")]
     Mib,
+    /// So many, of what there should be few.
+    #[serde(rename = "count")]
+    Count,
 }
 
 impl Unit {
     fn show(self, figure: f64) -> String {
         match self {
+            Self::Ns => format!("{figure:.1} ns"),
             Self::Ms if figure < 10.0 => format!("{figure:.2} ms"),
             Self::Ms => format!("{figure:.0} ms"),
             Self::PerSecond => format!("{}/s", thousands(figure)),
             Self::Mib => format!("{figure:.1} MiB"),
+            Self::Count => thousands(figure),
         }
     }
 }
@@ -87,10 +95,12 @@ impl Row {
 
     /// Beside a rival whose rounds alternated with ours; a ratio above 1 means that ours is better.
     pub(crate) fn beside(mut self, name: &'static str, ours: &[f64], rival: &[f64]) -> Self {
-        self.ratio = Some(match self.unit {
-            Unit::PerSecond => Spread::ratio(ours, rival),
-            Unit::Ms | Unit::Mib => Spread::ratio(rival, ours),
-        });
+        self.ratio = match self.unit {
+            Unit::PerSecond => Some(Spread::ratio(ours, rival)),
+            Unit::Ns | Unit::Ms | Unit::Mib => Some(Spread::ratio(rival, ours)),
+            // Often of nothing.
+            Unit::Count => None,
+        };
         self.rival = Some(Rival {
             name,
             figure: Spread::of(rival),
@@ -135,7 +145,7 @@ impl Row {
         let goal = match self.goal {
             Some(Goal::AtMost(limit)) => format!("<= {}", self.unit.show(limit)),
             Some(Goal::AtLeast(limit)) => format!(">= {}", self.unit.show(limit)),
-            Some(Goal::Ratio(limit)) => format!(">= {limit}x"),
+            Some(Goal::Ratio(limit)) => format!(">= {}x", (limit * 100.0).round() / 100.0),
             None => String::new(),
         };
         let verdict = match self.met {

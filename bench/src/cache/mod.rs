@@ -1,0 +1,9 @@
+//! `bench cache`: the cache beside moka, raw `quick_cache`, foyer, and get-compute-insert on Redis.
+mod contenders;
+mod crowd;
+mod hit;
+mod races;
+mod run;
+mod table;
+
+pub(crate) use run::run;

@@ -1,0 +1,43 @@
+//! The parts, one after the other.
+
+use anyhow::{Result, bail};
+use brisk_testkit::servers::Redis;
+
+use super::{crowd, hit, races};
+use crate::Options;
+use crate::engine::Places;
+use crate::machine::Machine;
+use crate::report::Report;
+use crate::rounds::Size;
+
+/// What `--part` may name.
+const PARTS: [&str; 3] = ["hit", "races", "crowd"];
+
+pub(crate) async fn run(options: &Options) -> Result<()> {
+    if let Some(unknown) = options
+        .part
+        .iter()
+        .find(|part| !PARTS.contains(&part.as_str()))
+    {
+        bail!(
+            "there is no part `{unknown}`; there are {}",
+            PARTS.join(", ")
+        );
+    }
+    let size = Size::of(options);
+    let places = Places::new()?;
+    let mut report = Report::begin("cache", size, Machine::look(places.folder())?);
+    let redis = Redis::start()?;
+    for part in PARTS {
+        if !options.part.is_empty() && !options.part.iter().any(|wanted| wanted == part) {
+            continue;
+        }
+        match part {
+            "hit" => hit::measure(&mut report, &places, size).await?,
+            "races" => races::measure(&mut report, &places, &redis, size).await?,
+            "crowd" => crowd::measure(&mut report, &places, &redis, size).await?,
+            _ => bail!("the part `{part}` is named and not made"),
+        }
+    }
+    report.end(options.json.as_deref())
+}
