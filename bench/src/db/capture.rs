@@ -194,7 +194,7 @@ async fn heard(at: &Side, busy: bool, size: Size) -> Result<f64> {
     let probe = async {
         // The stream begins with its first subscriber.
         tokio::time::sleep(Duration::from_millis(200)).await;
-        let mut waits = Histogram::<u64>::new(3)?;
+        let mut waits = Histogram::<u64>::new_with_max(60_000_000, 3)?;
         let mut rng = Rng::with_seed(7);
         let mut n = at.next.fetch_add(1_000_000, Ordering::Relaxed);
         while Instant::now() < until {
