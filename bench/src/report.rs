@@ -38,6 +38,9 @@ pub(crate) enum Unit {
     /// So many, of what there should be few.
     #[serde(rename = "count")]
     Count,
+    /// Hundredths of what there should be much.
+    #[serde(rename = "percent")]
+    Percent,
 }
 
 impl Unit {
@@ -49,6 +52,7 @@ impl Unit {
             Self::PerSecond => format!("{}/s", thousands(figure)),
             Self::Mib => format!("{figure:.1} MiB"),
             Self::Count => thousands(figure),
+            Self::Percent => format!("{figure:.1} %"),
         }
     }
 }
@@ -96,7 +100,7 @@ impl Row {
     /// Beside a rival whose rounds alternated with ours; a ratio above 1 means that ours is better.
     pub(crate) fn beside(mut self, name: &'static str, ours: &[f64], rival: &[f64]) -> Self {
         self.ratio = match self.unit {
-            Unit::PerSecond => Some(Spread::ratio(ours, rival)),
+            Unit::PerSecond | Unit::Percent => Some(Spread::ratio(ours, rival)),
             Unit::Ns | Unit::Ms | Unit::Mib => Some(Spread::ratio(rival, ours)),
             // Often of nothing.
             Unit::Count => None,

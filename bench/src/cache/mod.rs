@@ -5,5 +5,6 @@ mod hit;
 mod races;
 mod run;
 mod table;
+mod visible;
 
 pub(crate) use run::run;
