@@ -48,6 +48,16 @@ enum What {
         /// Its PostgreSQL.
         url: String,
     },
+    /// Fills one cache in a process of its own and says how that grew; the measurements start it.
+    #[command(hide = true)]
+    Storm {
+        /// Which one.
+        name: cache::Stormed,
+        /// Distinct keys.
+        keys: u64,
+        /// Where there is room for a database.
+        folder: PathBuf,
+    },
 }
 
 /// How much is measured.
@@ -74,5 +84,6 @@ async fn main() -> anyhow::Result<()> {
         What::Civic(options) => Box::pin(civic::run(&options)).await,
         What::Db(options) => Box::pin(db::run(&options)).await,
         What::Rival { name, url } => rivals::serve(name, &url).await,
+        What::Storm { name, keys, folder } => cache::storm(name, keys, &folder).await,
     }
 }

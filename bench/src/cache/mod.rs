@@ -4,7 +4,9 @@ mod crowd;
 mod hit;
 mod races;
 mod run;
+mod storm;
 mod table;
 mod visible;
 
 pub(crate) use run::run;
+pub(crate) use storm::{Stormed, storm};
