@@ -45,7 +45,7 @@ enum What {
     Rival {
         /// Which one.
         name: rivals::Name,
-        /// Its PostgreSQL.
+        /// Its PostgreSQL; where it needs a Redis too, that one after a space.
         url: String,
     },
     /// Fills one cache in a process of its own and says how that grew; the measurements start it.

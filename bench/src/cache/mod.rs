@@ -2,11 +2,14 @@
 mod contenders;
 mod crowd;
 mod hit;
+mod http;
+mod pages;
 mod races;
 mod run;
 mod storm;
 mod table;
 mod visible;
 
+pub(crate) use pages::{in_memory, on_redis, rows, with_moka};
 pub(crate) use run::run;
 pub(crate) use storm::{Stormed, storm};

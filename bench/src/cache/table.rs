@@ -15,6 +15,9 @@ pub(super) const TENANT: TenantId = TenantId(1);
 /// Rows, by id from 1.
 pub(super) const ROWS: u64 = 10_000;
 
+/// Each with 20 of them.
+pub(super) const SHELVES: i64 = 500;
+
 /// The longest that the stream may take until it tells everything.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -54,6 +57,21 @@ pub(super) struct Book {
 }
 
 impl Book {
+    /// The rows of a shelf as the migration has made them.
+    pub(super) fn made(shelf: i64) -> Vec<Self> {
+        let first = if shelf == 0 { SHELVES } else { shelf };
+        let ids = (0..20).map(|n| first + n * SHELVES);
+        let book = |id: i64| Self {
+            id,
+            shelf,
+            title: format!("book {id}"),
+            body: "text ".repeat(16),
+            price: f64::from(u16::try_from(id).unwrap_or(u16::MAX)) * 0.5,
+            n: 0,
+        };
+        ids.map(book).collect()
+    }
+
     /// Bytes outside of itself.
     pub(super) fn heap_bytes(&self) -> usize {
         self.title.capacity() + self.body.capacity()
@@ -66,6 +84,11 @@ statements! {
     /// One row.
     pub(super) BOOK(tenant: TenantId, id: i64) -> One<Book>
         = "SELECT id, shelf, title, body, price, n FROM bench_books WHERE tenant_id = $1 AND id = $2";
+
+    /// A shelf.
+    pub(super) PAGE(tenant: TenantId, shelf: i64) -> Vec<Book>
+        = "SELECT id, shelf, title, body, price, n FROM bench_books WHERE tenant_id = $1 AND shelf = $2
+            ORDER BY id LIMIT 20";
 
     /// Its number, if there is such a row.
     pub(super) N(tenant: TenantId, id: i64) -> Option<i64>

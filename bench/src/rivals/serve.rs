@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 
 use super::{pipelined, sqlx};
-use crate::db;
+use crate::{cache, db};
 
 /// The rivals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -19,6 +19,10 @@ pub(crate) enum Name {
     ItemsKit,
     ItemsSqlx,
     ItemsBare,
+    PagesInMemory,
+    PagesRows,
+    PagesMoka,
+    PagesRedis,
 }
 
 impl Name {
@@ -29,6 +33,10 @@ impl Name {
             Self::ItemsKit => "items-kit",
             Self::ItemsSqlx => "items-sqlx",
             Self::ItemsBare => "items-bare",
+            Self::PagesInMemory => "pages-in-memory",
+            Self::PagesRows => "pages-rows",
+            Self::PagesMoka => "pages-moka",
+            Self::PagesRedis => "pages-redis",
         }
     }
 }
@@ -41,6 +49,10 @@ pub(crate) async fn serve(name: Name, url: &str) -> Result<()> {
         Name::ItemsKit => db::items_kit(url).await?,
         Name::ItemsSqlx => db::items_sqlx(url).await?,
         Name::ItemsBare => db::bare(),
+        Name::PagesInMemory => cache::in_memory(),
+        Name::PagesRows => cache::rows(url).await?,
+        Name::PagesMoka => cache::with_moka(url).await?,
+        Name::PagesRedis => cache::on_redis(url).await?,
     };
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("{}", listener.local_addr()?);
