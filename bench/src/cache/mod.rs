@@ -1,9 +1,11 @@
 //! `bench cache`: the cache beside moka, raw `quick_cache`, foyer, and get-compute-insert on Redis.
 mod contenders;
+mod counts;
 mod crowd;
 mod hit;
 mod http;
 mod pages;
+mod parts;
 mod races;
 mod run;
 mod storm;

@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use brisk_testkit::servers::Redis;
 
-use super::{crowd, hit, http, races, storm, visible};
+use super::{counts, crowd, hit, http, races, storm, visible};
 use crate::Options;
 use crate::engine::Places;
 use crate::machine::Machine;
@@ -11,7 +11,9 @@ use crate::report::Report;
 use crate::rounds::Size;
 
 /// What `--part` may name.
-const PARTS: [&str; 6] = ["hit", "races", "crowd", "visible", "storm", "http"];
+const PARTS: [&str; 7] = [
+    "hit", "races", "crowd", "visible", "storm", "http", "counts",
+];
 
 pub(crate) async fn run(options: &Options) -> Result<()> {
     if let Some(unknown) = options
@@ -39,6 +41,7 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
             "visible" => visible::measure(&mut report, &places, size).await?,
             "storm" => storm::measure(&mut report, &places, size).await?,
             "http" => http::measure(&mut report, &places, &redis, size).await?,
+            "counts" => counts::measure(&mut report, &places, size).await?,
             _ => bail!("the part `{part}` is named and not made"),
         }
     }
