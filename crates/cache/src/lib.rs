@@ -1,4 +1,10 @@
-#![doc = include_str!("../README.md")]
+//! Results that are kept until they are no longer true.
+//!
+//! [`Caches::of`] a database makes and shows them. [`cached!`](crate::cached!) keeps the answer of a declared statement,
+//! [`function::cached`] that of a function, [`Cache`] anything else; [`LiveTotals`] are counts and sums that follow each
+//! change. Nobody calls `invalidate`: an entry ends when a row changes that it was made of, whoever changes it. The
+//! surprising decision: entries that a change ended are not looked for. Each looks at a few numbers when it is asked for, which a
+//! change has raised.
 
 // The macros name this crate as `::brisk_cache`, here too.
 extern crate self as brisk_cache;
