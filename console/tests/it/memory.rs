@@ -28,7 +28,7 @@ async fn page(caches: &Caches, from: &str) -> (StatusCode, String) {
 #[tokio::test(flavor = "multi_thread")]
 async fn operators_see_each_cache_with_its_hit_rate_and_others_see_nothing() {
     let file = SqliteFile::new().unwrap();
-    let db = Db::open(DbConfig::new(&file.url())).await.unwrap();
+    let db = Db::open(DbConfig::new(file.url())).await.unwrap();
     let caches = Caches::of(&db);
     let (status, html) = page(&caches, "127.0.0.1:1000").await;
     assert_eq!(status, StatusCode::OK);
