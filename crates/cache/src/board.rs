@@ -11,19 +11,15 @@
 //! hash is the same in every process and release, so that a place means the same on all nodes.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 
 use brisk_core::TenantId;
-use brisk_db::{Captured, Cell, Cells, Change, Event, StreamWatch, Ticket, What, Wrote};
+use brisk_db::{Captured, Cell, Cells, Change, Event, Ticket, What, Wrote};
 use smallvec::SmallVec;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Places for the tenants of a table.
-const TENANTS: usize = 1_024;
-
-/// Places for the rows of a table, for each set of columns that rows are found by.
-const ROWS: usize = 1 << 15;
+use crate::fault::{Fault, Planted};
+use crate::sync::{AtomicU64, Ordering, ROWS, RwLock, StreamWatch, TENANTS};
 
 /// Sets of columns of one table; statements that would need more depend on the tenant's whole table.
 const MOST_SETS: usize = 8;
@@ -34,6 +30,7 @@ pub(crate) type Version = u64;
 /// All boards of a database.
 #[derive(Debug, Default)]
 pub(crate) struct Boards {
+    planted: Planted,
     version: AtomicU64,
     tables: RwLock<HashMap<Arc<str>, Arc<Board>>>,
     /// The latest version that concerned a table which had no board, or might have.
@@ -43,6 +40,7 @@ pub(crate) struct Boards {
 /// The places of one table.
 #[derive(Debug)]
 pub(crate) struct Board {
+    planted: Planted,
     pub(crate) table: Arc<str>,
     /// Whether its rows belong to tenants.
     owned: bool,
@@ -108,12 +106,18 @@ impl Tag {
             }
             Self::Rows(board, tenant, set, place) => {
                 let tenant = &board.tenants[*tenant];
-                let told = at_most(&tenant.wrote)
-                    || watch.has_passed(Ticket::from_raw(tenant.until.load(Ordering::Acquire)));
+                let is_told = || {
+                    let until = || Ticket::from_raw(tenant.until.load(Ordering::Acquire));
+                    at_most(&tenant.wrote) || watch.has_passed(until())
+                };
+                let is_unchanged = || {
+                    at_most(&set.places[*place]) && at_most(&tenant.swept) && at_most(&board.swept)
+                };
+                if board.planted.has(Fault::BarrierAfterPlaces) {
+                    return is_unchanged() && is_told();
+                }
                 // In this order: what an own commit changed stands in the places once it has been told.
-                told && at_most(&set.places[*place])
-                    && at_most(&tenant.swept)
-                    && at_most(&board.swept)
+                is_told() && is_unchanged()
             }
         }
     }
@@ -176,6 +180,13 @@ impl Precision {
 }
 
 impl Boards {
+    pub(crate) fn new(planted: Planted) -> Self {
+        Self {
+            planted,
+            ..Self::default()
+        }
+    }
+
     /// The latest version: whatever a later statement reads includes the commits of this one and of all before it.
     #[inline]
     pub(crate) fn version(&self) -> Version {
@@ -193,7 +204,8 @@ impl Boards {
         }
         let mut tables = self.tables.write().expect(POISONED);
         // An event that found no board has said so before we came in; later ones find this one.
-        let board = Board::born(captured, self.missed.load(Ordering::Acquire));
+        let born = self.missed.load(Ordering::Acquire);
+        let board = Board::born(captured, born, self.planted);
         let place = tables
             .entry(Arc::clone(&captured.table))
             .or_insert_with(|| Arc::new(board));
@@ -253,9 +265,10 @@ impl Boards {
 
     /// Ends everything that depends on any table.
     pub(crate) fn forget(&self) {
+        let early = self.planted.has(Fault::ResetUnlocked).then(|| self.next());
         let mut tables = self.tables.write().expect(POISONED);
         // Under the lock: a load that begins after this number must not find a board that no event reaches any more.
-        let version = self.next();
+        let version = early.unwrap_or_else(|| self.next());
         raise(&self.missed, version);
         for board in tables.values() {
             board.sweep(None, version);
@@ -280,10 +293,11 @@ fn raise(place: &AtomicU64, version: Version) {
 }
 
 impl Board {
-    fn born(captured: &Captured, version: Version) -> Self {
+    fn born(captured: &Captured, version: Version, planted: Planted) -> Self {
         let owned = captured.tenant.is_some();
         let tenants = if owned { TENANTS } else { 1 };
         Self {
+            planted,
             table: Arc::clone(&captured.table),
             owned,
             any: version.into(),

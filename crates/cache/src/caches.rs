@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 
 use crate::board::Boards;
 use crate::cache::{Builder, View};
+use crate::fault::Planted;
 use crate::policy::Policy;
 use crate::stats::CacheStats;
 use crate::trail::{Ground, Plans};
@@ -68,7 +69,7 @@ impl Caches {
     pub(crate) fn following(watch: &StreamWatch) -> Self {
         let ground = Arc::new(Ground {
             watch: watch.clone(),
-            boards: Boards::default(),
+            boards: Boards::new(Planted::default()),
             plans: Plans::default(),
         });
         let heard = Arc::clone(&ground);

@@ -15,6 +15,7 @@ mod caches;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
+mod fault;
 mod flight;
 mod kept;
 mod live;
@@ -24,12 +25,16 @@ mod plan;
 mod policy;
 mod slot;
 mod stats;
+mod sync;
 mod trail;
 
 pub use board::Precision;
 pub use cache::{Builder, Cache, CacheKey};
 pub use caches::{Caches, EntryView};
 pub use error::Error;
+#[cfg(feature = "mutations")]
+#[doc(hidden)]
+pub use fault::Fault;
 pub use kept::Cached;
 pub use live::{LiveTotals, Total, Totals};
 
