@@ -23,6 +23,7 @@ mod live_rows;
 mod metrics;
 mod plan;
 mod policy;
+mod pure;
 mod slot;
 mod stats;
 mod sync;
