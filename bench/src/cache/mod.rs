@@ -12,6 +12,6 @@ mod storm;
 mod table;
 mod visible;
 
-pub(crate) use pages::{in_memory, on_redis, rows, with_moka};
+pub(crate) use pages::{encoded, in_memory, on_redis, rows, with_moka};
 pub(crate) use run::run;
 pub(crate) use storm::{Stormed, storm};

@@ -1,4 +1,4 @@
-//! `GET /shelves/{shelf}`, a page of 20 rows, by four servers: rows kept by the cache, rows kept by moka, the whole
+//! `GET /shelves/{shelf}`, a page of 20 rows, by five servers: rows kept by the cache, whole answers kept by it, rows kept by moka, the whole
 //! answer kept on Redis, and rows that the handler makes itself, without a database.
 //!
 //! All are the same axum with the same JSON. Each runs in a process of its own, as a rival does.
@@ -8,14 +8,15 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use brisk_cache::cached;
+use brisk_cache::{Caches, cached};
 use brisk_core::{Deadline, Ledger, Principal, Scope};
 use brisk_db::{Db, DbConfig, Session};
+use brisk_http::{Answers, Problem};
 use redis::AsyncCommands as _;
 use redis::aio::MultiplexedConnection;
 
@@ -74,6 +75,31 @@ pub(crate) async fn rows(url: &str) -> Result<Router> {
         Ok(Json(&*books).into_response())
     };
     Ok(Router::new().route(ROUTE, get(handler)).with_state(kit))
+}
+
+#[derive(Clone)]
+struct Encoded {
+    kit: Kit,
+    answers: Answers<i64>,
+}
+
+/// Whole answers by the cache.
+pub(crate) async fn encoded(url: &str) -> Result<Router> {
+    let kit = Kit::open(url).await?;
+    follow(&kit.db).await?;
+    let state = Encoded {
+        answers: Answers::new(&Caches::of(&kit.db), "bench.pages"),
+        kit,
+    };
+    let handler = async |State(state): State<Encoded>,
+                         Path(shelf): Path<i64>,
+                         headers: HeaderMap|
+           -> Result<Response, Problem> {
+        let session = state.kit.session();
+        let make = async move |session: Session| session.run(&PAGE, (TENANT, shelf)).await;
+        state.answers.json(&headers, &session, shelf, make).await
+    };
+    Ok(Router::new().route(ROUTE, get(handler)).with_state(state))
 }
 
 #[derive(Clone)]

@@ -21,6 +21,7 @@ pub(crate) enum Name {
     ItemsBare,
     PagesInMemory,
     PagesRows,
+    PagesEncoded,
     PagesMoka,
     PagesRedis,
 }
@@ -35,6 +36,7 @@ impl Name {
             Self::ItemsBare => "items-bare",
             Self::PagesInMemory => "pages-in-memory",
             Self::PagesRows => "pages-rows",
+            Self::PagesEncoded => "pages-encoded",
             Self::PagesMoka => "pages-moka",
             Self::PagesRedis => "pages-redis",
         }
@@ -51,6 +53,7 @@ pub(crate) async fn serve(name: Name, url: &str) -> Result<()> {
         Name::ItemsBare => db::bare(),
         Name::PagesInMemory => cache::in_memory(),
         Name::PagesRows => cache::rows(url).await?,
+        Name::PagesEncoded => cache::encoded(url).await?,
         Name::PagesMoka => cache::with_moka(url).await?,
         Name::PagesRedis => cache::on_redis(url).await?,
     };
