@@ -4,6 +4,7 @@ mod counts;
 mod crowd;
 mod hit;
 mod http;
+mod interleavings;
 mod pages;
 mod parts;
 mod races;

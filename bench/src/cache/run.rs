@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use brisk_testkit::servers::Redis;
 
-use super::{counts, crowd, hit, http, races, storm, visible};
+use super::{counts, crowd, hit, http, interleavings, races, storm, visible};
 use crate::Options;
 use crate::engine::Places;
 use crate::machine::Machine;
@@ -36,7 +36,10 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
         }
         match part {
             "hit" => hit::measure(&mut report, &places, size).await?,
-            "races" => races::measure(&mut report, &places, &redis, size).await?,
+            "races" => {
+                races::measure(&mut report, &places, &redis, size).await?;
+                interleavings::measure(&mut report, &places, size).await?;
+            }
             "crowd" => crowd::measure(&mut report, &places, &redis, size).await?,
             "visible" => visible::measure(&mut report, &places, size).await?,
             "storm" => storm::measure(&mut report, &places, size).await?,
