@@ -24,6 +24,7 @@ mod metrics;
 mod plan;
 mod policy;
 mod pure;
+mod scope;
 mod slot;
 mod stats;
 mod sync;
