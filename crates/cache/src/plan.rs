@@ -3,10 +3,12 @@
 //! The text is parsed once. A statement that cannot be understood, or whose answer depends on more than rows and
 //! parameters, is refused: it runs, and its answer is not kept.
 
-use std::collections::{HashMap, HashSet};
-use std::ops::ControlFlow;
+use std::collections::HashMap;
+use std::ops::{ControlFlow, Range};
 
-use sqlparser::ast::{Expr, ObjectName, Query, SetExpr, Statement, Value, Visit, Visitor};
+use sqlparser::ast::{
+    Expr, ObjectName, Query, SetExpr, Statement, TableFactor, Value, Visit, Visitor, With,
+};
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
 
@@ -91,11 +93,28 @@ fn number(text: &str) -> String {
 /// Collects what the text names.
 #[derive(Default)]
 struct Reader {
-    /// Names that WITH gives.
-    given: HashSet<String>,
+    /// The queries around the place in the text.
+    around: Vec<Around>,
     /// Every table that is named anywhere.
     named: Vec<String>,
+    /// The next name is that of a function.
+    is_function: bool,
     scopes: Vec<Scope>,
+}
+
+/// A query, seen from inside.
+struct Around {
+    /// The queries that its WITH names, by where they lie.
+    given: Vec<(usize, String)>,
+    /// How many of them a name at this place may mean.
+    visible: usize,
+    is_recursive: bool,
+    /// Its own scopes.
+    scopes: Range<usize>,
+}
+
+fn address(query: &Query) -> usize {
+    std::ptr::from_ref(query).addr()
 }
 
 impl Visitor for Reader {
@@ -105,28 +124,78 @@ impl Visitor for Reader {
         if !query.locks.is_empty() {
             return ControlFlow::Break(Unfit("it locks rows".to_owned()));
         }
-        for table in query.with.iter().flat_map(|with| &with.cte_tables) {
-            self.given.insert(plain(&table.alias.name));
+        if let Some((around, place)) = self.given_as(query) {
+            // A query of WITH sees those before it; itself and all others where it says RECURSIVE.
+            around.visible = if around.is_recursive {
+                around.given.len()
+            } else {
+                place
+            };
         }
-        self.body(&query.body)
+        let with = query.with.as_ref();
+        let given = with.map_or(&[][..], |with: &With| &with.cte_tables);
+        let given = given
+            .iter()
+            .map(|table| (address(&table.query), plain(&table.alias.name)));
+        let first = self.scopes.len();
+        self.around.push(Around {
+            given: given.collect(),
+            // All, for the query's own FROM; the queries of WITH, which come first, see fewer.
+            visible: usize::MAX,
+            is_recursive: with.is_some_and(|with| with.recursive),
+            scopes: first..first,
+        });
+        self.body(&query.body)?;
+        if let Some(around) = self.around.last_mut() {
+            around.scopes.end = self.scopes.len();
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, query: &Query) -> ControlFlow<Unfit> {
+        self.around.pop();
+        if let Some((around, _)) = self.given_as(query) {
+            around.visible = usize::MAX;
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<Unfit> {
+        match factor {
+            TableFactor::Table {
+                sample: Some(_), ..
+            } => ControlFlow::Break(Unfit("it takes a sample".to_owned())),
+            TableFactor::Table {
+                name,
+                args: Some(_),
+                ..
+            } => {
+                self.is_function = true;
+                pure(name)
+            }
+            TableFactor::Function { name, .. } => pure(name),
+            _ => ControlFlow::Continue(()),
+        }
     }
 
     fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<Unfit> {
+        if std::mem::take(&mut self.is_function) || self.is_given(relation) {
+            return ControlFlow::Continue(());
+        }
+        if relation.0.len() > 1 {
+            // What is captured are the tables of one schema.
+            let why = format!("it names the schema of {}", last(relation));
+            return ControlFlow::Break(Unfit(why));
+        }
         self.named.push(last(relation));
         ControlFlow::Continue(())
     }
 
     fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<Unfit> {
-        if let Expr::Function(function) = expr {
-            let name = last(&function.name);
-            if !PURE.contains(&name.as_str()) {
-                let why = format!(
-                    "its answer depends on {name}(), which is not known to depend on rows alone"
-                );
-                return ControlFlow::Break(Unfit(why));
-            }
+        match expr {
+            Expr::Function(function) => pure(&function.name),
+            _ => ControlFlow::Continue(()),
         }
-        ControlFlow::Continue(())
     }
 
     fn pre_visit_value(&mut self, value: &Value) -> ControlFlow<Unfit> {
@@ -142,11 +211,43 @@ impl Visitor for Reader {
     }
 }
 
+/// A function of somebody's own may have any name in a schema of his own.
+fn pure(function: &ObjectName) -> ControlFlow<Unfit> {
+    let name = last(function);
+    if function.0.len() == 1 && PURE.contains(&name.as_str()) {
+        return ControlFlow::Continue(());
+    }
+    ControlFlow::Break(Unfit(format!(
+        "its answer depends on {name}(), which is not known to depend on rows alone"
+    )))
+}
+
 impl Reader {
+    /// The query around that names this one in its WITH, and at which place.
+    fn given_as(&mut self, query: &Query) -> Option<(&mut Around, usize)> {
+        let around = self.around.last_mut()?;
+        let mut given = around.given.iter();
+        let place = given.position(|(at, _)| *at == address(query))?;
+        Some((around, place))
+    }
+
+    /// Whether a name at this place means a query of WITH.
+    fn is_given(&self, name: &ObjectName) -> bool {
+        let plain = last(name);
+        let means = |around: &Around| {
+            let mut visible = around.given.iter().take(around.visible);
+            visible.any(|(_, given)| *given == plain)
+        };
+        name.0.len() == 1 && self.around.iter().any(means)
+    }
+
     fn body(&mut self, body: &SetExpr) -> ControlFlow<Unfit> {
         match body {
             SetExpr::Select(select) => {
-                let scope = Scope::of(select);
+                let mut scope = Scope::of(select, &|name| self.is_given(name));
+                let around = self.around.iter();
+                let around = around.flat_map(|around| around.scopes.clone());
+                scope.around = around.collect();
                 self.scopes.push(scope);
                 ControlFlow::Continue(())
             }
@@ -161,11 +262,6 @@ impl Reader {
     }
 
     fn finish(mut self) -> Plan {
-        let is_table = |name: &String| !self.given.contains(name) && !PURE.contains(&name.as_str());
-        self.named.retain(is_table);
-        for scope in &mut self.scopes {
-            scope.tables.retain(|(_, table)| is_table(table));
-        }
         let bound = self.bound();
         let mut tables = Vec::new();
         for (i, scope) in self.scopes.iter().enumerate() {
@@ -237,19 +333,20 @@ impl Reader {
         }
     }
 
-    /// The scope that an alias belongs to, seen from scope `from`.
+    /// The scope that an alias belongs to, seen from scope `from`; none where that is not certain.
     fn find(&self, from: usize, alias: Option<&str>) -> Option<(usize, String)> {
-        if let Some(alias) = self.scopes[from].alias(alias) {
+        let own = &self.scopes[from];
+        if let Some(alias) = own.alias(alias) {
             return Some((from, alias));
         }
         let alias = alias?;
-        let mut others = self
-            .scopes
-            .iter()
-            .enumerate()
-            .filter(|(_, s)| s.alias(Some(alias)).is_some());
+        if own.may_have(alias) {
+            return None;
+        }
+        let around = own.around.iter();
+        let mut others = around.filter(|i| self.scopes[**i].may_have(alias));
         match (others.next(), others.next()) {
-            (Some((i, _)), None) => Some((i, alias.to_owned())),
+            (Some(i), None) => Some((*i, self.scopes[*i].alias(Some(alias))?)),
             _ => None,
         }
     }
@@ -336,6 +433,38 @@ mod tests {
                 "SELECT t FROM a WHERE t = $1 UNION SELECT t FROM a",
                 "a t=$1; a",
             ),
+            // A name that WITH gives means the table where it is not given yet, and outside of the query that gives it.
+            (
+                "WITH a AS (SELECT * FROM a WHERE t = $1) SELECT * FROM a",
+                "a! t=$1",
+            ),
+            (
+                "WITH c AS (SELECT * FROM a WHERE t = $1), a AS (SELECT * FROM c) SELECT * FROM a",
+                "a! t=$1",
+            ),
+            (
+                "SELECT * FROM b WHERE t = $1 AND EXISTS (WITH b AS (SELECT 1) SELECT 1 FROM b)",
+                "b! t=$1",
+            ),
+            (
+                "WITH RECURSIVE r AS (SELECT id FROM a WHERE t = $1 UNION ALL SELECT a.up FROM a JOIN r ON a.id = r.up WHERE a.t = $1) SELECT * FROM r",
+                "a t=$1; a t=$1",
+            ),
+            // A table may be called as a function is.
+            ("SELECT * FROM rank WHERE t = $1", "rank! t=$1"),
+            (
+                "SELECT * FROM a, json_each($2) j WHERE a.t = $1 AND a.k = j.value",
+                "a! t=$1",
+            ),
+            // An alias means what stands around it, not what stands beside it.
+            (
+                "SELECT * FROM a JOIN (SELECT t FROM b) x ON a.t = x.t WHERE EXISTS (SELECT 1 FROM d x WHERE x.t = $1)",
+                "a; b; d t=$1",
+            ),
+            (
+                "SELECT * FROM (a JOIN b x ON true) WHERE EXISTS (SELECT 1 FROM c WHERE c.t = x.t) AND EXISTS (SELECT 1 FROM d x WHERE x.t = $1)",
+                "a; b; c; d t=$1",
+            ),
         ] {
             let mut expected: Vec<_> = expected.split("; ").collect();
             let read = read(text).unwrap();
@@ -357,6 +486,10 @@ mod tests {
             ("SELECT * FROM a WHERE at > 'now'::timestamptz", "moment"),
             ("SELECT random() FROM a", "random"),
             ("SELECT ours(x) FROM a", "ours()"),
+            ("SELECT ours.lower(x) FROM a", "lower()"),
+            ("SELECT * FROM ours($1)", "ours()"),
+            ("SELECT * FROM other.a", "schema"),
+            ("SELECT * FROM a TABLESAMPLE SYSTEM (10)", "sample"),
             ("SELECT * FROM a FOR UPDATE", "locks"),
             ("UPDATE a SET b = 1", "SELECT"),
             (

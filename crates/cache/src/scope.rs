@@ -1,8 +1,8 @@
 //! What one SELECT of a text reads, and which of its columns equal each other or a parameter.
 
 use sqlparser::ast::{
-    BinaryOperator, Expr, Ident, JoinConstraint, JoinOperator, ObjectName, Select, TableFactor,
-    Value,
+    BinaryOperator, Expr, Ident, JoinConstraint, JoinOperator, ObjectName, Select, TableAlias,
+    TableFactor, TableWithJoins, Value,
 };
 
 use crate::plan::Operand;
@@ -12,10 +12,16 @@ use crate::plan::Operand;
 pub(crate) struct Scope {
     /// Alias and table.
     pub(crate) tables: Vec<(String, String)>,
+    /// Aliases of what is no table, or was not looked into.
+    pub(crate) others: Vec<String>,
+    /// Whether there may be more of these.
+    pub(crate) is_unclear: bool,
     /// Equalities that hold for all rows that matter.
     pub(crate) equal: Vec<(Side, Side)>,
     /// Those that hold for the rows of one alias.
     pub(crate) equal_for: Vec<(String, Side, Side)>,
+    /// The scopes around it.
+    pub(crate) around: Vec<usize>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,12 +45,12 @@ pub(crate) fn last(name: &ObjectName) -> String {
 }
 
 impl Scope {
-    pub(crate) fn of(select: &Select) -> Self {
+    pub(crate) fn of(select: &Select, is_given: &dyn Fn(&ObjectName) -> bool) -> Self {
         let mut scope = Self::default();
         for from in &select.from {
-            scope.factor(&from.relation);
+            scope.factor(&from.relation, is_given);
             for join in &from.joins {
-                let right = scope.factor(&join.relation);
+                let right = scope.factor(&join.relation, is_given);
                 match &join.join_operator {
                     JoinOperator::Join(on) | JoinOperator::Inner(on) => {
                         if let JoinConstraint::On(on) = on {
@@ -66,17 +72,60 @@ impl Scope {
         scope
     }
 
-    /// Notes a table; answers its alias.
-    fn factor(&mut self, factor: &TableFactor) -> Option<String> {
-        let TableFactor::Table { name, alias, .. } = factor else {
-            return None;
-        };
-        let table = last(name);
-        let alias = alias
-            .as_ref()
-            .map_or_else(|| table.clone(), |a| plain(&a.name));
-        self.tables.push((alias.clone(), table));
-        Some(alias)
+    /// Notes what stands in FROM; answers the alias of a table.
+    fn factor(
+        &mut self,
+        factor: &TableFactor,
+        is_given: &dyn Fn(&ObjectName) -> bool,
+    ) -> Option<String> {
+        let named = |alias: &Option<TableAlias>| alias.as_ref().map(|alias| plain(&alias.name));
+        match factor {
+            TableFactor::Table {
+                name, alias, args, ..
+            } => {
+                let table = last(name);
+                let alias = named(alias).unwrap_or_else(|| table.clone());
+                if args.is_some() || is_given(name) {
+                    self.others.push(alias);
+                    return None;
+                }
+                self.tables.push((alias.clone(), table));
+                return Some(alias);
+            }
+            TableFactor::Derived { alias, .. }
+            | TableFactor::Function { alias, .. }
+            | TableFactor::TableFunction { alias, .. }
+            | TableFactor::UNNEST { alias, .. } => self.others.extend(named(alias)),
+            TableFactor::NestedJoin {
+                table_with_joins,
+                alias,
+            } => {
+                self.others.extend(named(alias));
+                self.nested(table_with_joins);
+            }
+            _ => self.is_unclear = true,
+        }
+        None
+    }
+
+    /// Notes the aliases of a join in parentheses, whose tables are not told apart further.
+    fn nested(&mut self, nested: &TableWithJoins) {
+        let joined = nested.joins.iter().map(|join| &join.relation);
+        let mut inside = Self::default();
+        for factor in std::iter::once(&nested.relation).chain(joined) {
+            inside.factor(factor, &|_| false);
+        }
+        let tables = inside.tables.into_iter().map(|(alias, _)| alias);
+        self.others.extend(tables.chain(inside.others));
+        self.is_unclear |= inside.is_unclear;
+    }
+
+    /// Whether an alias may belong here.
+    pub(crate) fn may_have(&self, alias: &str) -> bool {
+        let has = |name: &String| name == alias;
+        self.is_unclear
+            || self.others.iter().any(has)
+            || self.tables.iter().any(|(name, _)| has(name))
     }
 
     /// The alias meant by a column that names one, or none where there is one table only.
