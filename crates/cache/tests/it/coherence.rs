@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use brisk_cache::{Policy, cached};
 
 use crate::harness::{
-    ADD_BOOK, AUTHOR, Authors, BY_STATUS, MOVE, ONE, REMOVE, TWO, TestDb, WITH_BOOKS, add, foreign,
-    rename, settled, told, trusted,
+    ADD_BOOK, AUTHOR, Authors, BY_STATUS, EMPTY, MOVE, ONE, REMOVE, TWO, TestDb, WITH_BOOKS, add,
+    foreign, rename, settled, told, trusted,
 };
 
 on_both! {
@@ -74,6 +74,22 @@ on_both! {
         assert_eq!(titles().await, ["book"]);
         session.run(&REMOVE, (ONE, 1)).await.unwrap();
         assert!(titles().await.is_empty());
+    }
+
+    async fn a_table_that_is_emptied_ends_the_entries_of_all_tenants_and_of_what_refers_to_it(db: TestDb) {
+        let session = db.session();
+        let titles = async || cached!(&session, WITH_BOOKS, (ONE, 1)).await.unwrap().len();
+        let theirs = db.of(TWO);
+        let theirs = async || cached!(&theirs, AUTHOR, (TWO, 1)).await.unwrap().is_some();
+        for _ in 0..10 {
+            add(&session, 1, "author").await;
+            session.run(&ADD_BOOK, (ONE, 1, 1, "book".to_owned())).await.unwrap();
+            add(&db.of(TWO), 1, "theirs").await;
+            settled(&db).await;
+            assert_eq!((titles().await, theirs().await), (1, true));
+            session.run(&EMPTY, ()).await.unwrap();
+            assert_eq!((titles().await, theirs().await), (0, false));
+        }
     }
 
     async fn a_row_that_changes_sides_ends_the_entries_of_both(db: TestDb) {

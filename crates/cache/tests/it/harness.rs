@@ -118,6 +118,8 @@ statements! {
 
     pub(crate) REMOVE(tenant: TenantId, id: i64) -> Affected = "DELETE FROM authors WHERE tenant_id = $1 AND id = $2";
 
+    pub(crate) EMPTY() -> Affected = "TRUNCATE authors CASCADE", sqlite "DELETE FROM authors";
+
     pub(crate) ADD_BOOK(tenant: TenantId, id: i64, author: i64, title: String) -> Affected
         = "INSERT INTO books (tenant_id, id, author_id, title) VALUES ($1, $2, $3, $4)";
 
