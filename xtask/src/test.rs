@@ -27,8 +27,9 @@ pub(crate) struct Options {
     full: bool,
 }
 
-/// Tests that have a long form: histories under faults, the change stream's checker, kills, the detectors' corpus.
-const SUITES: [&str; 8] = [
+/// Tests that have a long form: histories under faults, the change stream's checker, kills, the detectors' corpus, caches
+/// against generated writes and against each other.
+const SUITES: [&str; 10] = [
     "history::",
     "capture::checker::",
     "capture::disturbed::",
@@ -37,6 +38,8 @@ const SUITES: [&str; 8] = [
     "detect",
     "corpus::",
     "findings::",
+    "conformance::",
+    "generated::",
 ];
 
 /// Runs the fault and detector suites in full length.

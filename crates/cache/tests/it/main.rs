@@ -11,6 +11,7 @@ mod harness;
 mod coherence;
 mod conformance;
 mod functions;
+mod generated;
 mod live;
 mod loads;
 mod precision;
