@@ -604,8 +604,6 @@ impl<K: CacheKey, V: Send + Sync + 'static> View for Inner<K, V> {
                 .map(str::to_owned),
             ended: counts.ended.get(),
             evicted: counts.evicted.get(),
-            tier_hits: counts.tier_hits.get(),
-            tier_bad: counts.tier_bad.get(),
             oldest_s: now.since(oldest).as_secs(),
             depends_on: depends,
         }

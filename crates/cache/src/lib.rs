@@ -45,6 +45,6 @@ pub mod function {
     pub use brisk_cache_macros::cached;
 }
 
-pub use policy::{Policy, Source, Tier};
+pub use policy::{Policy, Source};
 pub use slot::Slot;
 pub use stats::CacheStats;

@@ -14,8 +14,6 @@ const JOINED: &str = "brisk_cache_joined_total";
 const GONE: &str = "brisk_cache_gone_total";
 /// Results that could not be kept.
 const REFUSED: &str = "brisk_cache_refused_total";
-/// Answers of the tier below, by what they were: hit, bad.
-const TIER: &str = "brisk_cache_tier_total";
 /// Entries and bytes.
 const ENTRIES: &str = "brisk_cache_entries";
 const BYTES: &str = "brisk_cache_size_bytes";
@@ -38,8 +36,6 @@ pub(crate) fn publish(stats: &CacheStats) {
     counter!(GONE, "cache" => cache, "reason" => "room").absolute(stats.evicted);
     counter!(GONE, "cache" => cache, "reason" => "ended").absolute(stats.ended);
     counter!(REFUSED, "cache" => cache).absolute(stats.refused);
-    counter!(TIER, "cache" => cache, "result" => "hit").absolute(stats.tier_hits);
-    counter!(TIER, "cache" => cache, "result" => "bad").absolute(stats.tier_bad);
     #[expect(clippy::cast_precision_loss, reason = "gauges are floats")]
     {
         gauge!(ENTRIES, "cache" => cache).set(stats.entries as f64);

@@ -27,19 +27,6 @@ pub struct Policy {
     pub(crate) load_limit: Duration,
     pub(crate) shared: bool,
     pub(crate) secret: bool,
-    pub(crate) tier: Tier,
-}
-
-/// Where else than in this process an entry is kept.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Tier {
-    /// Nowhere.
-    #[default]
-    Process,
-    /// In Redis, for all nodes, where one is configured.
-    Nodes,
-    /// In a table of the database, over restarts.
-    Database,
 }
 
 /// Bytes of one cache unless said otherwise.
@@ -66,7 +53,6 @@ impl Policy {
             load_limit: LOAD_LIMIT,
             shared: false,
             secret: false,
-            tier: Tier::Process,
         }
     }
 
@@ -158,13 +144,6 @@ impl Policy {
     #[must_use]
     pub const fn secret(mut self) -> Self {
         self.secret = true;
-        self
-    }
-
-    /// Where else entries are kept.
-    #[must_use]
-    pub const fn tier(mut self, tier: Tier) -> Self {
-        self.tier = tier;
         self
     }
 

@@ -17,8 +17,6 @@ pub(crate) struct Counts {
     pub(crate) refused: Count,
     pub(crate) ended: Count,
     pub(crate) evicted: Count,
-    pub(crate) tier_hits: Count,
-    pub(crate) tier_bad: Count,
 }
 
 /// On a line of memory of its own: hits of many threads must not slow the other counts down.
@@ -52,7 +50,7 @@ pub struct CacheStats {
     pub bytes: u64,
     /// Bytes that they may take.
     pub max_bytes: u64,
-    /// Answers that were there, of this process or of a tier below.
+    /// Answers that were there.
     pub hits: u64,
     /// Answers that were not.
     pub misses: u64,
@@ -78,10 +76,6 @@ pub struct CacheStats {
     pub ended: u64,
     /// Entries that went because there was no room.
     pub evicted: u64,
-    /// Hits that came from the tier below.
-    pub tier_hits: u64,
-    /// Values there that could not be read: another version's, or damaged.
-    pub tier_bad: u64,
     /// Age of the oldest entry, in seconds.
     pub oldest_s: u64,
     /// What entries depend on, as `table/precision`.
