@@ -13,6 +13,7 @@ use brisk_db::{
 };
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
 use crate::error::Error;
 use crate::live_rows::{GroupRow, MOST_BY, MOST_SUMS};
@@ -22,6 +23,10 @@ const MOST_WAITING: usize = 100_000;
 
 /// Groups of all tenants together; a table with more is counted as it ever was.
 const MOST_GROUPS: usize = 250_000;
+
+/// For so many times as long as counting took nothing is counted anew: where another program writes again and again, rows
+/// are rather counted by those who ask than all the time, by one whom writers on SQLite wait for.
+const REST: u32 = 20;
 
 /// The wait before a count that failed is tried again; doubles up to [`BACKOFF_CAP`].
 const BACKOFF: Duration = Duration::from_millis(100);
@@ -466,12 +471,16 @@ fn comparable(value: &Value) -> Option<brisk_db::sea_query::Value> {
 /// Counts whenever the numbers are not known, until the task is aborted.
 async fn count_again(db: Db, live: Arc<Live>) {
     let mut backoff = BACKOFF;
+    let mut rested = Instant::now();
     loop {
         live.again.notified().await;
         while live.watch.is_trusted() && live.is_unknown() {
+            tokio::time::sleep_until(rested).await;
+            let began = Instant::now();
             match live.recount(&db).await {
                 Ok(()) => {
                     backoff = BACKOFF;
+                    rested = Instant::now() + began.elapsed() * REST;
                     live.counted.notify_waiters();
                 }
                 Err(error) => {
