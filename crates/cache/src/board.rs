@@ -107,6 +107,9 @@ impl Tag {
             Self::Rows(board, tenant, set, place) => {
                 let tenant = &board.tenants[*tenant];
                 let is_told = || {
+                    if board.planted.has(Fault::BarrierIgnored) {
+                        return true;
+                    }
                     let until = || Ticket::from_raw(tenant.until.load(Ordering::Acquire));
                     at_most(&tenant.wrote) || watch.has_passed(until())
                 };
@@ -265,6 +268,9 @@ impl Boards {
 
     /// Ends everything that depends on any table.
     pub(crate) fn forget(&self) {
+        if self.planted.has(Fault::ResetIgnored) {
+            return;
+        }
         let early = self.planted.has(Fault::ResetUnlocked).then(|| self.next());
         let mut tables = self.tables.write().expect(POISONED);
         // Under the lock: a load that begins after this number must not find a board that no event reaches any more.
@@ -347,6 +353,15 @@ impl Board {
             return self.sweep(None, version);
         }
         let tenant = tenant.unwrap_or(TenantId::PLATFORM);
+        if self.planted.has(Fault::UndeclaredIgnored) && old == new {
+            return;
+        }
+        let old = old
+            .as_ref()
+            .filter(|_| !self.planted.has(Fault::OldIgnored));
+        let new = new
+            .as_ref()
+            .filter(|_| !self.planted.has(Fault::NewIgnored));
         raise(&self.any, version);
         raise(&self.tenants[self.tenant(tenant)].touched, version);
         for set in self.sets.read().expect(POISONED).iter() {
@@ -362,6 +377,13 @@ impl Board {
 
     /// Rows that are not named have changed: of a tenant, or of anybody.
     fn sweep(&self, tenant: Option<TenantId>, version: Version) {
+        let ignored = match tenant {
+            Some(_) => Fault::TenantSweepIgnored,
+            None => Fault::TableSweepIgnored,
+        };
+        if self.planted.has(ignored) {
+            return;
+        }
         raise(&self.any, version);
         match tenant {
             Some(tenant) if self.owned => {

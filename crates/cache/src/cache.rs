@@ -12,6 +12,7 @@ use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 
 use crate::caches::{Caches, EntryView};
 use crate::error::Error;
+use crate::fault::Fault;
 use crate::flight::{Boarded, Flights, Outcome};
 use crate::kept::{Cached, Kept, Key, KeyRef};
 use crate::policy::{Policy, Source};
@@ -179,7 +180,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         R: Future<Output = Result<V, E>> + Send,
         E: Failure,
     {
-        if may_look(session)
+        if self.may_look(session)
             && let Some(cached) = self.hit(session, key)
         {
             return Ok(cached);
@@ -191,7 +192,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     /// What is kept for `key` and counts.
     #[inline]
     pub fn peek(&self, session: &Session, key: &K) -> Option<Cached<V>> {
-        if may_look(session) {
+        if self.may_look(session) {
             self.hit(session, key)
         } else {
             None
@@ -215,6 +216,13 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
             Look::Fresh(kept) => Some(self.hand_out(session, kept, true)),
             _ => None,
         }
+    }
+
+    /// Whether what is kept may be what this session should see.
+    #[inline]
+    fn may_look(&self, session: &Session) -> bool {
+        let is_inside = session.in_transaction() && !self.0.has(Fault::AskedInside);
+        !is_inside && session.positions().is_empty()
     }
 
     /// Looks, and makes what is found a part of the load that asks.
@@ -265,7 +273,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         if !kept.holds(watch) {
             return Look::Nothing;
         }
-        if !kept.tags.is_empty() && !watch.is_trusted() {
+        if !kept.tags.is_empty() && !watch.is_trusted() && !inner.has(Fault::TrustIgnored) {
             let age = || inner.clock.ticks().since(kept.made);
             let untrusted = inner.policy.untrusted;
             if untrusted.is_zero() || !watch.is_started() || age() >= untrusted {
@@ -292,7 +300,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         E: Failure,
     {
         let inner = &*self.0;
-        if session.in_transaction() {
+        if session.in_transaction() && !self.0.has(Fault::AskedInside) {
             inner.counts.bypassed.one();
             session.scope().ledger().cache(false);
             let value = load(session.clone())
@@ -436,12 +444,6 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     }
 }
 
-/// Whether what is kept may be what this session should see.
-#[inline]
-fn may_look(session: &Session) -> bool {
-    !session.in_transaction() && session.positions().is_empty()
-}
-
 /// A result that is nobody else's.
 fn apart<V>(value: V) -> Cached<V> {
     let steps = Steps::apart();
@@ -459,6 +461,13 @@ fn join<V>(session: &Session, kept: &Kept<V>) {
         if let Some(why) = &kept.unfit {
             outer.refuse(why);
         }
+    }
+}
+
+impl<K, V> Inner<K, V> {
+    #[inline]
+    fn has(&self, fault: Fault) -> bool {
+        self.caches.0.ground.planted.has(fault)
     }
 }
 
@@ -491,7 +500,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
             return;
         }
         let watch = &self.caches.0.ground.watch;
-        if !is_owned || !kept.holds(watch) {
+        let is_gone = !is_owned && !self.has(Fault::KeptOnceEmptied);
+        if is_gone || !kept.holds(watch) {
             self.counts.ended.one();
             return;
         }

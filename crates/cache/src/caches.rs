@@ -62,14 +62,25 @@ impl Caches {
 
     /// The same, borrowed.
     pub(crate) fn on(db: &Db) -> &Self {
-        db.companion(|db| Self::following(&db.changes().watch()))
+        db.companion(|db| Self::following(&db.changes().watch(), Planted::default()))
+    }
+
+    /// Those of a database that has none yet, with a fault.
+    #[cfg(feature = "mutations")]
+    #[doc(hidden)]
+    pub fn with_fault(db: &Db, fault: crate::fault::Fault) -> Self {
+        let watch = db.changes().watch();
+        let caches = db.companion(|_| Self::following(&watch, Planted(Some(fault))));
+        assert!(caches.0.ground.planted.has(fault), "it has others already");
+        caches.clone()
     }
 
     /// Those that follow a stream.
-    pub(crate) fn following(watch: &StreamWatch) -> Self {
+    pub(crate) fn following(watch: &StreamWatch, planted: Planted) -> Self {
         let ground = Arc::new(Ground {
+            planted,
             watch: watch.clone(),
-            boards: Boards::new(Planted::default()),
+            boards: Boards::new(planted),
             plans: Plans::default(),
         });
         let heard = Arc::clone(&ground);

@@ -14,6 +14,7 @@ use sqlparser::parser::Parser;
 
 use brisk_db::{ReadText, System};
 
+use crate::fault::{Fault, Planted};
 use crate::pure::PURE;
 use crate::scope::{Scope, Side, last, plain};
 
@@ -47,7 +48,7 @@ pub(crate) enum Operand {
 pub(crate) struct Unfit(pub(crate) String);
 
 /// Reads a text.
-pub(crate) fn plan(text: ReadText<'_>) -> Result<Plan, Unfit> {
+pub(crate) fn plan(text: ReadText<'_>, planted: Planted) -> Result<Plan, Unfit> {
     let numbered;
     let text = match text {
         ReadText::Declared(text) | ReadText::Built(System::Postgres, text) => text,
@@ -61,7 +62,10 @@ pub(crate) fn plan(text: ReadText<'_>) -> Result<Plan, Unfit> {
     let [Statement::Query(query)] = statements.as_slice() else {
         return Err(Unfit("it is no single SELECT".to_owned()));
     };
-    let mut reader = Reader::default();
+    let mut reader = Reader {
+        planted,
+        ..Reader::default()
+    };
     match query.visit(&mut reader) {
         ControlFlow::Break(unfit) => Err(unfit),
         ControlFlow::Continue(()) => Ok(reader.finish()),
@@ -93,6 +97,7 @@ fn number(text: &str) -> String {
 /// Collects what the text names.
 #[derive(Default)]
 struct Reader {
+    planted: Planted,
     /// The queries around the place in the text.
     around: Vec<Around>,
     /// Every table that is named anywhere.
@@ -124,9 +129,10 @@ impl Visitor for Reader {
         if !query.locks.is_empty() {
             return ControlFlow::Break(Unfit("it locks rows".to_owned()));
         }
+        let is_hiding = self.planted.has(Fault::WithHidesTables);
         if let Some((around, place)) = self.given_as(query) {
             // A query of WITH sees those before it; itself and all others where it says RECURSIVE.
-            around.visible = if around.is_recursive {
+            around.visible = if around.is_recursive || is_hiding {
                 around.given.len()
             } else {
                 place
@@ -244,7 +250,7 @@ impl Reader {
     fn body(&mut self, body: &SetExpr) -> ControlFlow<Unfit> {
         match body {
             SetExpr::Select(select) => {
-                let mut scope = Scope::of(select, &|name| self.is_given(name));
+                let mut scope = Scope::of(select, self.planted, &|name| self.is_given(name));
                 let around = self.around.iter();
                 let around = around.flat_map(|around| around.scopes.clone());
                 scope.around = around.collect();
@@ -312,7 +318,8 @@ impl Reader {
                         let Some(alias) = scope.alias(alias.as_deref()) else {
                             continue;
                         };
-                        if only.is_some_and(|only| *only != alias) {
+                        let is_wrong = self.planted.has(Fault::LeftJoinForBoth);
+                        if only.is_some_and(|only| *only != alias && !is_wrong) {
                             continue;
                         }
                         let operand = match from {
@@ -357,7 +364,7 @@ mod tests {
     use super::*;
 
     fn read(text: &'static str) -> Result<String, String> {
-        let plan = plan(ReadText::Declared(text)).map_err(|unfit| unfit.0)?;
+        let plan = plan(ReadText::Declared(text), Planted::default()).map_err(|unfit| unfit.0)?;
         let tables = plan.tables.iter().map(|t| {
             let equal = t.equal.iter().map(|(column, operand)| match operand {
                 Operand::Parameter(n) => format!(" {column}=${}", n + 1),
@@ -509,7 +516,8 @@ mod tests {
     #[test]
     fn parameters_that_count_by_their_place_get_their_number() {
         let text = r#"SELECT "a?" FROM "a" WHERE "t" = ? AND b = '?' AND "id" = ? LIMIT ?"#;
-        let plan = plan(ReadText::Built(System::Sqlite, text)).unwrap();
+        let text = ReadText::Built(System::Sqlite, text);
+        let plan = plan(text, Planted::default()).unwrap();
         assert_eq!(
             plan.tables[0].equal[0],
             ("id".to_owned(), Operand::Parameter(1))

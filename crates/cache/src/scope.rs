@@ -5,6 +5,7 @@ use sqlparser::ast::{
     TableFactor, TableWithJoins, Value,
 };
 
+use crate::fault::{Fault, Planted};
 use crate::plan::Operand;
 
 /// What one SELECT reads.
@@ -45,7 +46,11 @@ pub(crate) fn last(name: &ObjectName) -> String {
 }
 
 impl Scope {
-    pub(crate) fn of(select: &Select, is_given: &dyn Fn(&ObjectName) -> bool) -> Self {
+    pub(crate) fn of(
+        select: &Select,
+        planted: Planted,
+        is_given: &dyn Fn(&ObjectName) -> bool,
+    ) -> Self {
         let mut scope = Self::default();
         for from in &select.from {
             scope.factor(&from.relation, is_given);
@@ -54,12 +59,14 @@ impl Scope {
                 match &join.join_operator {
                     JoinOperator::Join(on) | JoinOperator::Inner(on) => {
                         if let JoinConstraint::On(on) = on {
-                            conjuncts(on, &mut |a, b| scope.equal.push((a, b)));
+                            conjuncts(on, planted, &mut |a, b| scope.equal.push((a, b)));
                         }
                     }
                     JoinOperator::Left(on) | JoinOperator::LeftOuter(on) => {
                         if let (JoinConstraint::On(on), Some(right)) = (on, right) {
-                            conjuncts(on, &mut |a, b| scope.equal_for.push((right.clone(), a, b)));
+                            conjuncts(on, planted, &mut |a, b| {
+                                scope.equal_for.push((right.clone(), a, b));
+                            });
                         }
                     }
                     _ => {}
@@ -67,7 +74,7 @@ impl Scope {
             }
         }
         if let Some(condition) = &select.selection {
-            conjuncts(condition, &mut |a, b| scope.equal.push((a, b)));
+            conjuncts(condition, planted, &mut |a, b| scope.equal.push((a, b)));
         }
         scope
     }
@@ -145,16 +152,24 @@ impl Scope {
 }
 
 /// Finds equalities that hold wherever the condition does.
-fn conjuncts(condition: &Expr, found: &mut impl FnMut(Side, Side)) {
+fn conjuncts(condition: &Expr, planted: Planted, found: &mut impl FnMut(Side, Side)) {
     match condition {
-        Expr::Nested(inner) => conjuncts(inner, found),
+        Expr::Nested(inner) => conjuncts(inner, planted, found),
         Expr::BinaryOp {
             left,
             op: BinaryOperator::And,
             right,
         } => {
-            conjuncts(left, found);
-            conjuncts(right, found);
+            conjuncts(left, planted, found);
+            conjuncts(right, planted, found);
+        }
+        Expr::BinaryOp {
+            left,
+            op: BinaryOperator::Or,
+            right,
+        } if planted.has(Fault::OrTakenForAnd) => {
+            conjuncts(left, planted, found);
+            conjuncts(right, planted, found);
         }
         Expr::BinaryOp {
             left,

@@ -9,6 +9,7 @@ use brisk_db::{Captured, Cell, Footprint, Read, ReadText, Session, StreamWatch, 
 use smallvec::SmallVec;
 
 use crate::board::{Boards, Tag, Version};
+use crate::fault::{Fault, Planted};
 use crate::plan::{Operand, Plan, TableRead, Unfit, plan};
 
 /// Tags of one entry, usually one to three.
@@ -35,7 +36,7 @@ pub(crate) struct Plans {
 type Found = Arc<Result<Plan, Unfit>>;
 
 impl Plans {
-    fn of(&self, text: ReadText<'_>) -> Found {
+    fn of(&self, text: ReadText<'_>, planted: Planted) -> Found {
         match text {
             ReadText::Declared(declared) => {
                 // Declared texts are statics: where one lies is its name.
@@ -43,7 +44,7 @@ impl Plans {
                 if let Some(found) = self.declared.read().expect(POISONED).get(&key) {
                     return Arc::clone(found);
                 }
-                let found = Arc::new(plan(text));
+                let found = Arc::new(plan(text, planted));
                 let mut all = self.declared.write().expect(POISONED);
                 Arc::clone(all.entry(key).or_insert(found))
             }
@@ -52,7 +53,7 @@ impl Plans {
                 if let Some(found) = self.built.read().expect(POISONED).get(&key) {
                     return Arc::clone(found);
                 }
-                let found = Arc::new(plan(text));
+                let found = Arc::new(plan(text, planted));
                 let mut all = self.built.write().expect(POISONED);
                 if all.len() >= BUILT_TEXTS {
                     all.clear();
@@ -66,6 +67,7 @@ impl Plans {
 /// What is known about all tables of a database.
 #[derive(Debug)]
 pub(crate) struct Ground {
+    pub(crate) planted: Planted,
     pub(crate) watch: StreamWatch,
     pub(crate) boards: Boards,
     pub(crate) plans: Plans,
@@ -103,7 +105,7 @@ pub(crate) struct Steps {
 
 impl Footprint for Trail {
     fn reads(&self, read: &Read<'_>) {
-        let found = self.ground.plans.of(read.text);
+        let found = self.ground.plans.of(read.text, self.ground.planted);
         let mut steps = self.steps();
         steps.has_read = true;
         match &*found {
@@ -178,6 +180,9 @@ impl Trail {
     }
 
     fn is_current_within(&self, is_told: bool, depth: usize) -> bool {
+        if self.ground.planted.has(Fault::JoinedLate) {
+            return true;
+        }
         {
             let steps = self.steps();
             let holds = |tag: &Tag| is_told && tag.holds(steps.version, &self.ground.watch);
@@ -226,6 +231,9 @@ impl Trail {
         let mut steps = self.steps();
         steps.has_read = true;
         steps.expires = steps.expires.min(expires);
+        if self.ground.planted.has(Fault::PartsIgnored) {
+            return;
+        }
         for tag in tags {
             steps.add(tag.clone());
         }
@@ -238,7 +246,11 @@ impl Trail {
 
     /// What was read.
     pub(crate) fn steps_so_far(&self) -> Steps {
-        self.steps().clone()
+        let mut steps = self.steps().clone();
+        if self.ground.planted.has(Fault::VersionAtEnd) {
+            steps.version = self.ground.boards.version();
+        }
+        steps
     }
 
     fn steps(&self) -> MutexGuard<'_, Steps> {

@@ -12,6 +12,7 @@ use super::truth::Answer;
 use super::{News, Subject};
 use crate::cache::Cache;
 use crate::caches::Caches;
+use crate::fault::Planted;
 use crate::policy::Policy;
 
 /// When exact changes are told.
@@ -61,6 +62,17 @@ const ALL: &str = "SELECT count(*) FROM things WHERE n > $1";
 impl Brisk {
     /// Over a database that is not asked anything: its sessions are what loads are given.
     pub fn over(db: &Db, told: Told, depends: Depends) -> Self {
+        Self::with(db, told, depends, Planted::default())
+    }
+
+    /// The same with a fault.
+    #[cfg(feature = "mutations")]
+    #[doc(hidden)]
+    pub fn with_fault(db: &Db, told: Told, depends: Depends, fault: crate::fault::Fault) -> Self {
+        Self::with(db, told, depends, Planted(Some(fault)))
+    }
+
+    fn with(db: &Db, told: Told, depends: Depends, planted: Planted) -> Self {
         let table: Arc<str> = "things".into();
         let stream = SimulatedStream::of(vec![Captured {
             table: Arc::clone(&table),
@@ -68,7 +80,7 @@ impl Brisk {
             key: vec!["id".into()],
             columns: Vec::new(),
         }]);
-        let caches = Caches::following(&stream.watch());
+        let caches = Caches::following(&stream.watch(), planted);
         Self {
             told,
             depends,

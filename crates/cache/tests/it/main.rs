@@ -14,4 +14,5 @@ mod functions;
 mod generated;
 mod live;
 mod loads;
+mod mutants;
 mod precision;

@@ -7,7 +7,7 @@ mod asks;
 mod built;
 mod family;
 mod foreign;
-mod run;
+pub(crate) mod run;
 mod schema;
 mod texts;
 mod writes;

@@ -26,9 +26,9 @@ const INSIDE: usize = 4;
 
 /// What a run did.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Tally {
-    pub(super) asked: u64,
-    pub(super) hits: u64,
+pub(crate) struct Tally {
+    pub(crate) asked: u64,
+    pub(crate) hits: u64,
 }
 
 struct Run<'a> {
@@ -42,7 +42,7 @@ struct Run<'a> {
 }
 
 /// Runs so many steps; the first difference ends it.
-pub(super) async fn run(db: &TestDb, seed: &Seed, steps: u32) -> Result<Tally, String> {
+pub(crate) async fn run(db: &TestDb, seed: &Seed, steps: u32) -> Result<Tally, String> {
     db.db.migrate(&[GENERATED]).await.unwrap();
     while db.db.changes().captured("uses").is_none() {
         tokio::task::yield_now().await;
@@ -105,7 +105,7 @@ impl Run<'_> {
             .map(|_| self.rng.usize(0..self.asks.len()))
             .collect();
         let many = self.rng.i64(64..300);
-        let kind = self.rng.u8(0..22);
+        let kind = self.rng.u8(0..23);
         let inside = self.rng.fork();
         let this = &*self;
         let race = join_all(racers.into_iter().map(async |at| {
@@ -116,9 +116,9 @@ impl Run<'_> {
             match kind {
                 0..7 => this.alone(picks[0]).await,
                 7..12 => this.transaction(&picks, inside).await,
-                12 => this.load(picks[0], many).await,
-                13 => this.fill(picks[0], inside).await,
-                14..16 => this.by_another_node(&picks).await,
+                12..14 => this.load(picks[0], many).await,
+                14 => this.fill(picks[0], inside).await,
+                15..17 => this.by_another_node(&picks).await,
                 _ => this.by_another_program(&picks, kind).await,
             }
         };
@@ -210,10 +210,10 @@ impl Run<'_> {
     async fn by_another_program(&self, picks: &[Pick], kind: u8) -> Result<String, String> {
         let spelled = |pick: &Pick| pick.spelled(self.db.db.system());
         let script = match kind {
-            16..18 => spelled(&picks[0]),
-            18 => format!("{}; {}", spelled(&picks[0]), spelled(&picks[1])),
+            17..19 => spelled(&picks[0]),
+            19 => format!("{}; {}", spelled(&picks[0]), spelled(&picks[1])),
             _ => {
-                let end = if kind < 21 { "COMMIT" } else { "ROLLBACK" };
+                let end = if kind < 22 { "COMMIT" } else { "ROLLBACK" };
                 let [a, b, c] = [0, 1, 2].map(|i| spelled(&picks[i]));
                 format!("BEGIN; {a}; SAVEPOINT s; {b}; ROLLBACK TO SAVEPOINT s; {c}; {end}")
             }
