@@ -51,11 +51,11 @@ const SCHEMA: MigrationSet = MigrationSet {
            PRIMARY KEY (tenant_id, id), FOREIGN KEY (tenant_id, author_id) REFERENCES authors ON DELETE CASCADE);
          CREATE TABLE plain (id bigint PRIMARY KEY, word text NOT NULL);
          CREATE TABLE hidden (id bigint PRIMARY KEY, word text NOT NULL);
-         CREATE TABLE parts (tenant_id bigint NOT NULL, id bigint NOT NULL, kind text NOT NULL, size bigint,
+         CREATE TABLE stock (tenant_id bigint NOT NULL, id bigint NOT NULL, kind text NOT NULL, size bigint,
            PRIMARY KEY (tenant_id, id));
          INSERT INTO brisk_captured (table_name, tenant_column, key_columns, columns)
          VALUES ('authors', 'tenant_id', 'id', 'status'), ('books', 'tenant_id', 'id', 'author_id'), ('plain', NULL, 'id', ''),
-           ('parts', 'tenant_id', 'id', 'kind, size');",
+           ('stock', 'tenant_id', 'id', 'kind, size');",
     )],
     sqlite: &[(
         "V1__test",
@@ -66,11 +66,11 @@ const SCHEMA: MigrationSet = MigrationSet {
            FOREIGN KEY (tenant_id, author_id) REFERENCES authors (tenant_id, id) ON DELETE CASCADE) STRICT;
          CREATE TABLE plain (id INTEGER PRIMARY KEY, word TEXT NOT NULL) STRICT;
          CREATE TABLE hidden (id INTEGER PRIMARY KEY, word TEXT NOT NULL) STRICT;
-         CREATE TABLE parts (tenant_id INTEGER NOT NULL, id INTEGER NOT NULL, kind TEXT NOT NULL, size INTEGER,
+         CREATE TABLE stock (tenant_id INTEGER NOT NULL, id INTEGER NOT NULL, kind TEXT NOT NULL, size INTEGER,
            PRIMARY KEY (tenant_id, id)) STRICT;
          INSERT INTO brisk_captured (table_name, tenant_column, key_columns, columns)
          VALUES ('authors', 'tenant_id', 'id', 'status'), ('books', 'tenant_id', 'id', 'author_id'), ('plain', NULL, 'id', ''),
-           ('parts', 'tenant_id', 'id', 'kind, size');",
+           ('stock', 'tenant_id', 'id', 'kind, size');",
     )],
 };
 

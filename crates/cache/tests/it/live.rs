@@ -14,23 +14,23 @@ statements! {
     prefix "test.live";
 
     PUT(tenant: TenantId, id: i64, kind: String, size: Option<i64>) -> Affected
-        = "INSERT INTO parts (tenant_id, id, kind, size) VALUES ($1, $2, $3, $4)
+        = "INSERT INTO stock (tenant_id, id, kind, size) VALUES ($1, $2, $3, $4)
            ON CONFLICT (tenant_id, id) DO UPDATE SET kind = excluded.kind, size = excluded.size";
 
-    DROP(tenant: TenantId, id: i64) -> Affected = "DELETE FROM parts WHERE tenant_id = $1 AND id = $2";
+    DROP(tenant: TenantId, id: i64) -> Affected = "DELETE FROM stock WHERE tenant_id = $1 AND id = $2";
 
-    ALL(tenant: TenantId) -> One<i64> = "SELECT count(*) FROM parts WHERE tenant_id = $1";
+    ALL(tenant: TenantId) -> One<i64> = "SELECT count(*) FROM stock WHERE tenant_id = $1";
 
     OF_KIND(tenant: TenantId, kind: String) -> One<i64>
-        = "SELECT count(*) FROM parts WHERE tenant_id = $1 AND kind = $2";
+        = "SELECT count(*) FROM stock WHERE tenant_id = $1 AND kind = $2";
 
     SIZE(tenant: TenantId, kind: String) -> One<i64>
-        = "SELECT CAST(coalesce(sum(size), 0) AS bigint) FROM parts WHERE tenant_id = $1 AND kind = $2";
+        = "SELECT CAST(coalesce(sum(size), 0) AS bigint) FROM stock WHERE tenant_id = $1 AND kind = $2";
 }
 
 const PARTS: Totals = Totals {
-    name: "test.parts",
-    table: "parts",
+    name: "test.stock",
+    table: "stock",
     by: &["kind"],
     sums: &["size"],
 };
@@ -158,7 +158,7 @@ on_both! {
         put(&session, 1, "bolt", Some(1)).await;
         let live = live(&db.db);
         known(&live).await;
-        foreign(&db, "INSERT INTO parts (tenant_id, id, kind, size) VALUES (1, 2, 'nut', 5); DELETE FROM parts WHERE id = 1");
+        foreign(&db, "INSERT INTO stock (tenant_id, id, kind, size) VALUES (1, 2, 'nut', 5); DELETE FROM stock WHERE id = 1");
         let began = std::time::Instant::now();
         let both = async || {
             let nuts = live.total(&session, &[kind("nut")]).await.unwrap().sums;
@@ -170,8 +170,8 @@ on_both! {
         }
         compare(&live, &session).await;
         match db.db.system() {
-            brisk_db::System::Postgres => foreign(&db, "TRUNCATE parts"),
-            brisk_db::System::Sqlite => foreign(&db, "DELETE FROM parts"),
+            brisk_db::System::Postgres => foreign(&db, "TRUNCATE stock"),
+            brisk_db::System::Sqlite => foreign(&db, "DELETE FROM stock"),
         }
         while live.total(&session, &[]).await.unwrap().count != 0 {
             assert!(began.elapsed() < LONG);
