@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use brisk_core::{Principal, PrincipalKind, Role, TenantId};
+use brisk_core::{Permissions, Principal, PrincipalKind, Role, TenantId};
 use brisk_db::{BoxedError, Column, FromRow, Kind, Raw, Value};
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -171,6 +171,8 @@ impl From<&KeyRow> for VerifiedKey {
                 subject: row.name.clone(),
                 tenant: row.tenant_id,
                 role: Some(row.role),
+                permissions: Permissions::none(),
+                sign_in: None,
             },
             rate_per_min: row.rate_per_min.map(i32::unsigned_abs),
         }

@@ -11,6 +11,7 @@ mod failure;
 mod hold;
 mod ids;
 mod ledger;
+mod permission;
 mod principal;
 mod print;
 mod scope;
@@ -25,7 +26,8 @@ pub use ids::TenantId;
 #[doc(hidden)]
 pub use jiff as __jiff;
 pub use ledger::{Layer, Ledger, StatementUse, Summary};
-pub use principal::{Principal, PrincipalKind, Role};
+pub use permission::Permissions;
+pub use principal::{Origin, Principal, PrincipalKind, Role, SignIn};
 pub use print::{Print, PrintKind};
 pub use scope::{RequestId, Scope};
 #[doc(hidden)]

@@ -1,8 +1,9 @@
 //! Who is asking.
 
+use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::TenantId;
+use crate::{Permissions, TenantId};
 
 /// What kind of caller it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -13,6 +14,8 @@ pub enum PrincipalKind {
     ApiKey,
     /// A person who signed in.
     Person,
+    /// A machine with a token of its own.
+    Client,
     /// Our own workers and commands.
     System,
 }
@@ -101,8 +104,36 @@ pub struct Principal {
     pub subject: String,
     /// The tenant that the caller belongs to; `None` for the public and for platform administrators.
     pub tenant: Option<TenantId>,
-    /// What the caller may be; `None` for the public.
+    /// What a key may be; `None` for the public, and for people and clients, who have permissions.
     pub role: Option<Role>,
+    /// What a person or a client may do in its tenant.
+    pub permissions: Permissions,
+    /// How a person or a client has signed in; `None` for keys, the public and our own work.
+    pub sign_in: Option<SignIn>,
+}
+
+/// How somebody has signed in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignIn {
+    /// The session, where there is one of ours.
+    pub session: Option<Uuid>,
+    /// The id of the token that was shown; nil for a foreign one.
+    pub token: Uuid,
+    /// When the person last proved who it is.
+    pub at: Timestamp,
+    /// When the token ends.
+    pub expires_at: Timestamp,
+    /// Who vouches for it.
+    pub origin: Origin,
+}
+
+/// Who vouches for a caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Origin {
+    /// We do: the caller is a row of ours.
+    Own,
+    /// Another issuer does; we know nothing of the caller but what the token says.
+    Foreign,
 }
 
 impl Principal {
@@ -114,6 +145,8 @@ impl Principal {
             subject: "anonymous".to_owned(),
             tenant: None,
             role: None,
+            permissions: Permissions::none(),
+            sign_in: None,
         }
     }
 
@@ -125,6 +158,8 @@ impl Principal {
             subject: subject.to_owned(),
             tenant: None,
             role: Some(Role::PlatformAdmin),
+            permissions: Permissions::none(),
+            sign_in: None,
         }
     }
 
@@ -135,9 +170,35 @@ impl Principal {
 
     /// Whether the caller may do what `needed` may do in `tenant`.
     pub fn may(&self, needed: Role, tenant: TenantId) -> bool {
-        let Some(role) = self.role else { return false };
-        let at_home = role == Role::PlatformAdmin || self.tenant == Some(tenant);
-        at_home && role.covers(needed)
+        match self.role {
+            Some(role) => {
+                let at_home = role == Role::PlatformAdmin || self.tenant == Some(tenant);
+                at_home && role.covers(needed)
+            }
+            None => self.tenant == Some(tenant) && self.permissions.allow_role(needed),
+        }
+    }
+
+    /// The highest step of the ladder that the caller stands on; a side role where there is no step.
+    pub fn standing(&self) -> Option<Role> {
+        const FROM_ABOVE: [Role; 6] = [
+            Role::Admin,
+            Role::Manager,
+            Role::Agent,
+            Role::Importer,
+            Role::Auditor,
+            Role::Reporter,
+        ];
+        self.role.or_else(|| {
+            let mut steps = FROM_ABOVE.into_iter();
+            steps.find(|step| self.permissions.allow_role(*step))
+        })
+    }
+
+    /// Whether the caller has this permission in `tenant`. Who runs the installation has every one everywhere.
+    pub fn can(&self, permission: &str, tenant: TenantId) -> bool {
+        self.role == Some(Role::PlatformAdmin)
+            || (self.tenant == Some(tenant) && self.permissions.allow(permission))
     }
 }
 
@@ -164,5 +225,11 @@ mod tests {
         caller.tenant = Some(TenantId(1));
         assert!(caller.may(Role::Agent, TenantId(1)));
         assert!(!caller.may(Role::Agent, TenantId(2)));
+        caller.role = None;
+        assert!(!caller.may(Role::Reporter, TenantId(1)));
+        caller.permissions = Permissions::of(["operations:agent", "users:read"]);
+        assert!(caller.may(Role::Agent, TenantId(1)) && !caller.may(Role::Manager, TenantId(1)));
+        assert!(!caller.may(Role::Reporter, TenantId(2)));
+        assert!(caller.can("users:read", TenantId(1)) && !caller.can("users:read", TenantId(2)));
     }
 }

@@ -1,6 +1,7 @@
 //! Who asks: the seam that the auth crate fills.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use brisk_core::Principal;
 use futures_util::future::BoxFuture;
@@ -29,6 +30,21 @@ pub trait Authenticate: Send + Sync + 'static {
         &'a self,
         parts: &'a Parts,
     ) -> BoxFuture<'a, Result<Arc<Principal>, Problem>>;
+
+    /// Looks once more, past every cache, whether this caller may still come in and has proved within `span` who it is; for what
+    /// cannot be taken back. Without an own answer nobody has.
+    ///
+    /// # Errors
+    ///
+    /// As [`Authenticate::authenticate`], and [`Problem::reauthenticate`].
+    fn confirm<'a>(
+        &'a self,
+        principal: &'a Principal,
+        span: Duration,
+    ) -> BoxFuture<'a, Result<(), Problem>> {
+        let _ = (principal, span);
+        Box::pin(std::future::ready(Err(Problem::reauthenticate())))
+    }
 }
 
 /// Knows nobody: everybody is the public, and any credential is ignored.

@@ -138,4 +138,7 @@ pub struct RouteRule {
     pub rate_limit_per_min: Option<u32>,
     /// In place of [`EdgeConfig::rate_limit_burst`]; counts where the rule has a rate.
     pub rate_limit_burst: Option<u32>,
+    /// Whether credentials are not looked at: who signs in, or renews a token that has ended, is the public here, whatever the
+    /// client sends along.
+    pub is_public: bool,
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::response::Response;
 use brisk_cache::{Cache, CacheKey, Caches, Policy};
-use brisk_core::{Class, Failure, Role};
+use brisk_core::{Class, Failure, Permissions, Role};
 use brisk_db::Session;
 use bytes::Bytes;
 use flate2::Compression;
@@ -40,6 +40,7 @@ struct AnswerKey<K> {
     parameters: K,
     /// What the caller may see, as far as answers differ by it.
     role: Option<Role>,
+    permissions: Permissions,
     encoding: Encoding,
 }
 
@@ -151,9 +152,11 @@ impl<K: CacheKey> Answers<K> {
         } else {
             Encoding::Identity
         };
+        let caller = session.scope().principal();
         let mut key = AnswerKey {
             parameters,
-            role: session.scope().principal().role,
+            role: caller.role,
+            permissions: caller.permissions.clone(),
             encoding: wanted,
         };
         if let Some(answer) = self.kept.peek(session, &key) {

@@ -8,7 +8,7 @@ use http::request::Parts;
 use ipnet::IpNet;
 
 use crate::caller::TenantDirectory;
-use crate::{Problem, config::Environment};
+use crate::{Authenticate, Problem, config::Environment};
 
 /// What the pipeline knows about one request, in the request's extensions as `Arc<Exchange>`.
 pub struct Exchange {
@@ -24,6 +24,7 @@ pub struct Exchange {
     pub client: IpAddr,
     /// Where the program runs.
     pub environment: Environment,
+    pub(crate) authenticate: Arc<dyn Authenticate>,
     pub(crate) tenants: Option<Arc<dyn TenantDirectory>>,
     /// Networks from which anybody may see what the program costs.
     pub(crate) insight: Option<Arc<[IpNet]>>,

@@ -33,7 +33,9 @@ mod stage;
 
 pub use auth::{Anonymous, Authenticate};
 pub use brisk_db::Total;
-pub use caller::{Caller, RequireRole, TenantDirectory, TenantScope};
+pub use caller::{
+    Auth, Caller, FreshAuth, RequirePermission, RequireRole, TenantDirectory, TenantScope,
+};
 pub use config::{EdgeConfig, Environment, RequestLog, RouteRule};
 pub use edge::{Edge, Parts};
 pub use encoded::Answers;

@@ -62,6 +62,8 @@ pub(crate) struct Plan {
     callers: Option<Arc<Limiter<CallerKey>>>,
     /// Health probes are never limited.
     exempt: bool,
+    /// Credentials are not looked at.
+    is_public: bool,
 }
 
 struct Rule {
@@ -101,6 +103,7 @@ impl Core {
             max_body: config.max_body.as_u64(),
             callers: limiter(config.rate_limit_per_min, config.rate_limit_burst),
             exempt: false,
+            is_public: false,
         };
         let with = |rule: &RouteRule| Plan {
             deadline: rule.deadline.unwrap_or(usual.deadline),
@@ -113,6 +116,7 @@ impl Core {
                 None => usual.callers.clone(),
             },
             exempt: false,
+            is_public: rule.is_public,
         };
         let mut rules: Vec<Rule> = parts
             .rules
@@ -278,7 +282,7 @@ impl Core {
                     }
                 }
                 Stage::Auth => {
-                    if self.authenticate.has_credentials(parts) {
+                    if !flight.plan.is_public && self.authenticate.has_credentials(parts) {
                         flight.principal = self.authenticate.authenticate(parts).await?;
                     }
                 }
@@ -291,6 +295,7 @@ impl Core {
                         ledger: Arc::clone(&flight.ledger),
                         client: flight.client,
                         environment: self.environment,
+                        authenticate: Arc::clone(&self.authenticate),
                         tenants: self.tenants.clone(),
                         insight: self.insight.clone(),
                     }));

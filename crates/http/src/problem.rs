@@ -11,6 +11,12 @@ use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 
+/// The code of every answer to a token that does not count.
+const INVALID_TOKEN: &str = "invalid-token";
+
+/// The code of an answer to who has to prove again who it is.
+const REAUTHENTICATE: &str = "reauthentication-required";
+
 pub(crate) const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 
 /// The status code of a class; the only place that knows both.
@@ -96,6 +102,24 @@ impl Problem {
         )
     }
 
+    /// A token was shown that does not count; which check it failed is for the log.
+    pub fn invalid_token() -> Self {
+        Self::new(
+            Class::Unauthenticated,
+            INVALID_TOKEN,
+            "the token is not valid, or not any more",
+        )
+    }
+
+    /// The caller is known, and has to prove again who it is.
+    pub fn reauthenticate() -> Self {
+        Self::new(
+            Class::Unauthenticated,
+            REAUTHENTICATE,
+            "sign in again: this needs a sign-in of the last five minutes",
+        )
+    }
+
     /// The caller is known and may not.
     pub fn forbidden(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Class::Forbidden, "forbidden", detail)
@@ -155,9 +179,10 @@ impl Problem {
         members.insert("code".to_owned(), inner.code.as_ref().into());
         if let Some(id) = request_id {
             members.insert("request_id".to_owned(), id.0.as_ref().into());
+            members.insert("trace_id".to_owned(), id.0.as_ref().into());
         }
-        let errors = serde_json::to_value(&inner.errors).expect("field errors are texts");
-        members.insert("errors".to_owned(), errors);
+        let errors = inner.errors.iter().map(pointed).collect::<Vec<_>>();
+        members.insert("errors".to_owned(), errors.into());
         for (name, value) in &inner.extra {
             members.insert((*name).to_owned(), value.as_ref().into());
         }
@@ -172,7 +197,7 @@ impl Problem {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
         }
         if inner.status == StatusCode::UNAUTHORIZED {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            headers.insert(WWW_AUTHENTICATE, challenge(&inner.code));
         }
         if let Some(allow) = &inner.allow {
             headers.insert(ALLOW, allow.clone());
@@ -247,4 +272,33 @@ pub struct ProblemField {
     pub code: String,
     /// What to mend.
     pub message: String,
+}
+/// A field error with the field's JSON pointer (RFC 6901) beside its path.
+fn pointed(error: &FieldError) -> serde_json::Value {
+    let mut pointer = String::with_capacity(error.field.len() + 1);
+    let parts = error
+        .field
+        .split(['.', '[', ']'])
+        .filter(|part| !part.is_empty());
+    for part in parts {
+        pointer.push('/');
+        pointer.push_str(&part.replace('~', "~0").replace('/', "~1"));
+    }
+    let FieldError {
+        field,
+        code,
+        message,
+    } = error;
+    serde_json::json!({ "field": field, "pointer": pointer, "code": code, "message": message })
+}
+
+/// What a client that was refused is told to do (RFC 6750 and RFC 9470).
+fn challenge(code: &str) -> HeaderValue {
+    HeaderValue::from_static(match code {
+        INVALID_TOKEN => r#"Bearer realm="brisk", error="invalid_token""#,
+        REAUTHENTICATE => {
+            r#"Bearer realm="brisk", error="insufficient_user_authentication", max_age=300"#
+        }
+        _ => r#"Bearer realm="brisk""#,
+    })
 }

@@ -64,6 +64,7 @@ impl Authenticate for Keys {
                 subject: key.to_owned(),
                 tenant: tenant.parse().ok(),
                 role: Some(role),
+                ..Principal::anonymous()
             }))
         })
     }

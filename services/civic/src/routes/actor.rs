@@ -8,7 +8,7 @@ use crate::model::workflow::ActorRole;
 /// Who makes a change.
 pub(super) fn actor(scope: &Scope) -> Actor {
     let caller = scope.principal();
-    let role = match caller.role {
+    let role = match caller.standing() {
         Some(Role::PlatformAdmin) => ActorRole::PlatformAdmin,
         Some(Role::Admin) => ActorRole::Admin,
         Some(Role::Manager) => ActorRole::Manager,

@@ -533,7 +533,7 @@ fn submitter(scope: &Scope) -> Submitter {
 
 fn channel(scope: &Scope) -> &'static str {
     match scope.principal().kind {
-        PrincipalKind::ApiKey | PrincipalKind::System => "api",
+        PrincipalKind::ApiKey | PrincipalKind::Client | PrincipalKind::System => "api",
         PrincipalKind::Anonymous | PrincipalKind::Person => "web",
     }
 }
