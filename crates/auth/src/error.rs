@@ -4,10 +4,13 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 
 use brisk_core::{Class, Failure, FieldError};
+use brisk_db::AsDbError;
 
-/// What can go wrong with tenants, keys and the master key.
+use crate::token::Refusal;
+
+/// What can go wrong with tenants, keys, tokens and the master key.
 ///
-/// All reasons to refuse a key look the same to the client; only the log tells them apart.
+/// All reasons to refuse a key look the same to the client, and so do all to refuse a token; only the log tells them apart.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -75,6 +78,46 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// A token that does not count. The reason is for the log.
+    #[error("token {token} is refused: {reason}")]
+    TokenRefused {
+        /// The first 8 hexadecimal digits of the SHA-256 of its text.
+        token: String,
+        /// Why.
+        reason: Refusal,
+    },
+    /// The signing keys of this database were sealed under another master key.
+    #[error(
+        "signing key {kid} cannot be opened: this is not the master key that the database was set up with"
+    )]
+    WrongMasterKey {
+        /// The key.
+        kid: String,
+    },
+    /// A row of the signing keys is not what this program wrote.
+    #[error("signing key {kid} is not the key that its name says")]
+    SigningKeyBroken {
+        /// The key.
+        kid: String,
+    },
+    /// There is no key that signs.
+    #[error("there is no active signing key")]
+    NoSigningKey,
+    /// No key could be made.
+    #[error("no signing key could be made")]
+    KeyGeneration,
+    /// The key could not sign.
+    #[error("a token could not be signed")]
+    Signing(#[source] jsonwebtoken::errors::Error),
+}
+
+impl AsDbError for Error {
+    fn as_db_error(&self) -> Option<&brisk_db::Error> {
+        match self {
+            Self::Db(e) => Some(e),
+            _ => None,
+        }
+    }
 }
 
 impl Failure for Error {
@@ -86,13 +129,19 @@ impl Failure for Error {
             | Self::KeyUnknown
             | Self::KeyExpired { .. }
             | Self::KeyRevoked { .. }
-            | Self::TenantSuspended { .. } => Class::Unauthenticated,
+            | Self::TenantSuspended { .. }
+            | Self::TokenRefused { .. } => Class::Unauthenticated,
             Self::Invalid { .. } => Class::Invalid,
             Self::Taken { .. } => Class::Conflict,
             Self::Random(_)
             | Self::MasterKeyShort
             | Self::MasterKeyOpen(_)
-            | Self::MasterKeyFile { .. } => Class::Internal,
+            | Self::MasterKeyFile { .. }
+            | Self::WrongMasterKey { .. }
+            | Self::SigningKeyBroken { .. }
+            | Self::NoSigningKey
+            | Self::KeyGeneration
+            | Self::Signing(_) => Class::Internal,
         }
     }
 
@@ -105,12 +154,18 @@ impl Failure for Error {
             | Self::KeyExpired { .. }
             | Self::KeyRevoked { .. }
             | Self::TenantSuspended { .. } => "unauthenticated",
+            Self::TokenRefused { .. } => "auth.invalid_token",
             Self::Invalid { .. } => "auth.invalid",
             Self::Taken { .. } => "auth.taken",
             Self::Random(_) => "auth.random",
-            Self::MasterKeyShort | Self::MasterKeyOpen(_) | Self::MasterKeyFile { .. } => {
-                "auth.master_key"
-            }
+            Self::MasterKeyShort
+            | Self::MasterKeyOpen(_)
+            | Self::MasterKeyFile { .. }
+            | Self::WrongMasterKey { .. } => "auth.master_key",
+            Self::SigningKeyBroken { .. }
+            | Self::NoSigningKey
+            | Self::KeyGeneration
+            | Self::Signing(_) => "auth.signing_key",
         }
     }
 
@@ -123,11 +178,17 @@ impl Failure for Error {
             | Self::KeyExpired { .. }
             | Self::KeyRevoked { .. }
             | Self::TenantSuspended { .. } => "the API key is not valid".into(),
+            Self::TokenRefused { .. } => "the access token is not valid".into(),
             Self::Invalid { .. } | Self::Taken { .. } => self.to_string().into(),
             Self::Random(_)
             | Self::MasterKeyShort
             | Self::MasterKeyOpen(_)
-            | Self::MasterKeyFile { .. } => "something went wrong on our side".into(),
+            | Self::MasterKeyFile { .. }
+            | Self::WrongMasterKey { .. }
+            | Self::SigningKeyBroken { .. }
+            | Self::NoSigningKey
+            | Self::KeyGeneration
+            | Self::Signing(_) => "something went wrong on our side".into(),
         }
     }
 

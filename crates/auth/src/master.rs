@@ -29,6 +29,8 @@ pub enum Purpose {
     ContactHash,
     /// Signs web-hook deliveries.
     WebHook,
+    /// Seals the private parts of signing keys.
+    SigningKeys,
 }
 
 impl Purpose {
@@ -39,6 +41,7 @@ impl Purpose {
             Self::Signing => b"brisk/v1/signing",
             Self::ContactHash => b"brisk/v1/contact-hash",
             Self::WebHook => b"brisk/v1/web-hook",
+            Self::SigningKeys => b"brisk/v1/signing-keys",
         }
     }
 }

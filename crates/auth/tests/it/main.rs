@@ -1,6 +1,13 @@
-//! Tenants and keys on both engines: each test runs once on SQLite and once on PostgreSQL.
-#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+//! Tenants, keys and tokens on both engines: each test runs once on SQLite and once on PostgreSQL.
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test ends at the first surprise"
+)]
 
+mod forge;
 mod harness;
 mod keys;
+mod signing_keys;
 mod tenants;
+mod tokens;

@@ -1,0 +1,24 @@
+//! Our own access tokens: making and judging them, and the keys that they are signed with.
+//!
+//! The signature itself is `jsonwebtoken`'s; every other rule stands here, because that crate's own are too kind: it takes
+//! what is missing for right, and looks neither at `typ` nor at `crit` nor at members that stand twice.
+
+mod algorithm;
+mod claims;
+mod jwks;
+mod key;
+mod refusal;
+mod ring;
+mod rotate;
+mod statements;
+mod tokens;
+mod wire;
+
+pub use algorithm::Algorithm;
+pub use claims::{Claims, ForeignClaims, IssuedToken, NewToken, TenantHint, Verified};
+pub use jwks::JwksDocument;
+pub use refusal::Refusal;
+pub use rotate::{Maintained, Rotated};
+pub use tokens::Tokens;
+
+pub(crate) use statements::STATEMENTS;
