@@ -9,9 +9,9 @@ use brisk_testkit::faults::{Mode, Proxy};
 use futures::future::join_all;
 use serde_json::json;
 
-use crate::client::{Answer, Call, Client};
-use crate::wait::{PATIENCE, eventually};
 use crate::world::{Place, TestApp, pothole};
+use brisk_testkit::services::{Answer, Call, Client};
+use brisk_testkit::services::{PATIENCE, eventually};
 
 /// Reports sent while the database comes and goes.
 #[derive(Default)]

@@ -4,8 +4,8 @@ use brisk::prelude::Role;
 use futures::future::join_all;
 use serde_json::{Value, json};
 
-use crate::client::{Answer, Call};
 use crate::world::{TestApp, pothole};
+use brisk_testkit::services::{Answer, Call};
 
 crate::on_both!(
     a_report_is_made_once_and_followed_by_its_code,

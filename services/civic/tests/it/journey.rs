@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::wait::{FRESH, PATIENCE, eventually};
 use crate::world::{TestApp, pothole, spot};
+use brisk_testkit::services::{FRESH, PATIENCE, eventually};
 
 crate::on_both!(
     a_report_reaches_issue_promise_counters_and_score_in_time,

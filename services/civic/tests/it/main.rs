@@ -6,7 +6,6 @@
 )]
 
 mod budgets;
-mod client;
 mod faults;
 mod intake;
 mod journey;
@@ -18,7 +17,6 @@ mod rights;
 mod routes;
 mod sla;
 mod volume;
-mod wait;
 mod workflow;
 mod world;
 

@@ -8,8 +8,8 @@ use brisk_testkit::files::{Folder, SqliteFile};
 use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, Command};
 
-use crate::client::Client;
-use crate::wait::{PATIENCE, eventually};
+use brisk_testkit::services::Client;
+use brisk_testkit::services::{PATIENCE, eventually};
 
 /// The database of the node, and the file where it says its address.
 const URL: &str = "BRISK_TEST_NODE_URL";

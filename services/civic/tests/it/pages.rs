@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use brisk::prelude::Role;
 use serde_json::{Value, json};
 
-use crate::client::Client;
 use crate::world::{TestApp, pothole};
+use brisk_testkit::services::Client;
 
 crate::on_both!(
     pages_part_a_list_while_others_add_to_it,

@@ -2,8 +2,8 @@
 
 use futures::StreamExt as _;
 
-use crate::wait::PATIENCE;
 use crate::world::{TestApp, pothole};
+use brisk_testkit::services::PATIENCE;
 
 /// Pairs in a usual run; `BRISK_TEST_FULL=1` asks for the thousand of the specification.
 const PAIRS: u32 = 250;

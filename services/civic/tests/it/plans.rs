@@ -257,9 +257,9 @@ async fn scans(app: &TestApp) -> Vec<i64> {
     };
     database.disconnect_all().unwrap();
     // Until it has connections again.
-    crate::wait::eventually(
+    brisk_testkit::services::eventually(
         "the node has connections",
-        crate::wait::PATIENCE,
+        brisk_testkit::services::PATIENCE,
         async || {
             let answer = app
                 .caller(brisk::prelude::Role::Admin)

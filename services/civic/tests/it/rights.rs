@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use brisk::prelude::Role;
 use serde_json::{Value, json};
 
-use crate::client::{Answer, Call, Client};
 use crate::routes::{Id, Route, Who, routes};
 use crate::world::{TestApp, pothole, spot};
+use brisk_testkit::services::{Answer, Call, Client};
 
 crate::on_both!(
     every_documented_route_has_a_case,
@@ -278,9 +278,9 @@ async fn rows_of_another_tenant_do_not_exist(app: TestApp) {
 
 async fn issue_of(client: &Client, report: i64) -> i64 {
     let path = format!("/v1/reports/{report}");
-    crate::wait::eventually(
+    brisk_testkit::services::eventually(
         "a report finds its issue",
-        crate::wait::PATIENCE,
+        brisk_testkit::services::PATIENCE,
         async || client.get(&path).await.json()["issue_id"].as_i64(),
     )
     .await

@@ -6,8 +6,8 @@ use brisk::prelude::Role;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::wait::{FRESH, PATIENCE, eventually};
 use crate::world::{TestApp, pothole};
+use brisk_testkit::services::{FRESH, PATIENCE, eventually};
 
 crate::on_both!(
     a_hold_stops_the_clock_and_moves_the_promise,

@@ -10,10 +10,10 @@ use futures::StreamExt as _;
 use futures::future::join_all;
 use serde_json::{Value, json};
 
-use crate::client::Client;
 use crate::node::NodeProcess;
-use crate::wait::{PATIENCE, eventually};
 use crate::world::{Place, TestApp, spot};
+use brisk_testkit::services::Client;
+use brisk_testkit::services::{PATIENCE, eventually};
 
 /// Reports in a usual run; `BRISK_TEST_FULL=1` asks for the ten thousand.
 const REPORTS: u32 = 2_000;
@@ -223,7 +223,7 @@ impl Writers {
                 return;
             }
             let report = report(u32::try_from(i).unwrap());
-            let call = crate::client::Call::new("POST", "/v1/reports").json(&report);
+            let call = brisk_testkit::services::Call::new("POST", "/v1/reports").json(&report);
             loop {
                 let node = {
                     let nodes = self.nodes.lock().unwrap();

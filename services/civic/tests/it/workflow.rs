@@ -6,8 +6,8 @@ use brisk::prelude::Role;
 use futures::future::join_all;
 use serde_json::{Value, json};
 
-use crate::client::{Call, Client};
 use crate::world::{TestApp, pothole};
+use brisk_testkit::services::{Call, Client};
 
 crate::on_both!(
     every_pair_of_statuses_is_allowed_or_refused,

@@ -11,10 +11,9 @@ use brisk::testing::{NoFindings, STRICT};
 use brisk::{App, Running};
 use brisk_testkit::files::SqliteFile;
 use brisk_testkit::servers::{Database, Postgres};
+pub(crate) use brisk_testkit::services::Place;
+use brisk_testkit::services::{Client, PATIENCE, eventually};
 use serde_json::{Value, json};
-
-use crate::client::Client;
-use crate::wait::{PATIENCE, eventually};
 
 /// An app of this service on the database at `url`.
 pub(crate) fn app(url: &str) -> App {
@@ -65,65 +64,6 @@ pub(crate) async fn postgres() -> Database {
         })
         .await;
     database.unwrap()
-}
-
-/// Where the rows are.
-#[derive(Debug)]
-pub(crate) enum Place {
-    Sqlite(SqliteFile),
-    Postgres(Box<Database>),
-}
-
-impl Place {
-    pub(crate) fn url(&self) -> String {
-        match self {
-            Self::Sqlite(file) => file.url(),
-            Self::Postgres(database) => database.url(),
-        }
-    }
-
-    /// Runs SQL as another program would; the rows as lines with fields parted by `|`.
-    pub(crate) fn sql(&self, text: &str) -> String {
-        match self {
-            Self::Postgres(database) => database.psql(&[text]).unwrap(),
-            Self::Sqlite(file) => {
-                let db = rusqlite::Connection::open(file.path()).unwrap();
-                db.busy_timeout(std::time::Duration::from_secs(10)).unwrap();
-                let mut statement = db.prepare(text).unwrap();
-                let columns = statement.column_count();
-                let rows = statement.query_map((), |row| {
-                    let field = |i| row.get::<_, rusqlite::types::Value>(i).map(|v| shown(&v));
-                    let fields: Result<Vec<_>, _> = (0..columns).map(field).collect();
-                    Ok(fields?.join("|"))
-                });
-                let rows: Result<Vec<_>, _> = rows.unwrap().collect();
-                rows.unwrap().join("\n")
-            }
-        }
-    }
-
-    /// The one number that `text` asks for.
-    pub(crate) fn number(&self, text: &str) -> i64 {
-        let found = self.sql(text);
-        found
-            .parse()
-            .unwrap_or_else(|e| panic!("{e}: {found:?} from {text}"))
-    }
-
-    pub(crate) const fn is_postgres(&self) -> bool {
-        matches!(self, Self::Postgres(_))
-    }
-}
-
-fn shown(value: &rusqlite::types::Value) -> String {
-    use rusqlite::types::Value;
-    match value {
-        Value::Null => String::new(),
-        Value::Integer(n) => n.to_string(),
-        Value::Real(x) => x.to_string(),
-        Value::Text(text) => text.clone(),
-        Value::Blob(_) => "blob".to_owned(),
-    }
 }
 
 /// A tenant with a key for each role.

@@ -1,4 +1,4 @@
-//! A small HTTP client.
+//! A small HTTP client that says what it met.
 
 use std::net::SocketAddr;
 
@@ -11,33 +11,49 @@ use serde_json::Value;
 
 type Http = hyper_util::client::legacy::Client<HttpConnector, Full<Bytes>>;
 
-/// Sends requests to one node, with one key or none.
+/// Sends requests to one node, with one credential or none.
 #[derive(Clone)]
-pub(crate) struct Client {
+pub struct Client {
     http: Http,
     to: SocketAddr,
-    key: Option<String>,
+    credential: Option<(&'static str, String)>,
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client")
+            .field("to", &self.to)
+            .finish_non_exhaustive()
+    }
 }
 
 /// One answer, read whole.
 #[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
+pub struct Answer {
+    /// The status code.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body, read whole.
+    pub body: Bytes,
 }
 
 /// One request before it is sent.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Call {
-    pub(crate) method: String,
-    pub(crate) path: String,
-    pub(crate) headers: Vec<(&'static str, String)>,
-    pub(crate) body: Bytes,
+pub struct Call {
+    /// The method.
+    pub method: String,
+    /// Path and query.
+    pub path: String,
+    /// Its headers.
+    pub headers: Vec<(&'static str, String)>,
+    /// Its body.
+    pub body: Bytes,
 }
 
 impl Call {
-    pub(crate) fn new(method: &str, path: impl Into<String>) -> Self {
+    /// A call without a body.
+    pub fn new(method: &str, path: impl Into<String>) -> Self {
         Self {
             method: method.to_owned(),
             path: path.into(),
@@ -45,47 +61,64 @@ impl Call {
         }
     }
 
-    pub(crate) fn header(mut self, name: &'static str, value: &str) -> Self {
+    /// With one more header.
+    #[must_use]
+    pub fn header(mut self, name: &'static str, value: &str) -> Self {
         self.headers.push((name, value.to_owned()));
         self
     }
 
-    pub(crate) fn json(self, body: &Value) -> Self {
+    /// With a JSON body.
+    #[must_use]
+    pub fn json(self, body: &Value) -> Self {
         self.text("application/json", body.to_string())
     }
 
-    pub(crate) fn text(mut self, kind: &str, body: impl Into<Bytes>) -> Self {
+    /// With a body of that content type.
+    #[must_use]
+    pub fn text(mut self, kind: &str, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
         self.header("content-type", kind)
     }
 }
 
 impl Client {
-    pub(crate) fn new(to: SocketAddr) -> Self {
+    /// A client of the node at this address.
+    pub fn new(to: SocketAddr) -> Self {
         Self {
             http: hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build_http(),
             to,
-            key: None,
+            credential: None,
         }
     }
 
-    /// The same connections with this key.
-    pub(crate) fn with(&self, key: &str) -> Self {
+    /// The same connections with this API key.
+    #[must_use]
+    pub fn with(&self, key: &str) -> Self {
         Self {
-            key: Some(key.to_owned()),
+            credential: Some(("x-api-key", key.to_owned())),
+            ..self.clone()
+        }
+    }
+
+    /// The same connections with this access token.
+    #[must_use]
+    pub fn bearer(&self, token: &str) -> Self {
+        Self {
+            credential: Some(("authorization", format!("Bearer {token}"))),
             ..self.clone()
         }
     }
 
     /// What the node answers, or `None` where it broke the connection.
-    pub(crate) async fn try_send(&self, call: &Call) -> Option<Answer> {
+    pub async fn try_send(&self, call: &Call) -> Option<Answer> {
         let uri = format!("http://{}{}", self.to, call.path);
         let mut request = Request::builder().method(call.method.as_str()).uri(uri);
         for (name, value) in &call.headers {
             request = request.header(*name, value);
         }
-        if let Some(key) = &self.key {
-            request = request.header("x-api-key", key);
+        if let Some((name, value)) = &self.credential {
+            request = request.header(*name, value);
         }
         let request = request.body(Full::new(call.body.clone())).unwrap();
         let response = self.http.request(request).await.ok()?;
@@ -98,7 +131,7 @@ impl Client {
     }
 
     /// What the node answers; what is borrowed here may be gone before it does.
-    pub(crate) fn send(&self, call: Call) -> impl Future<Output = Answer> + Send + use<> {
+    pub fn send(&self, call: Call) -> impl Future<Output = Answer> + Send + use<> {
         let client = self.clone();
         async move {
             let answer = client.try_send(&call).await;
@@ -106,36 +139,42 @@ impl Client {
         }
     }
 
-    pub(crate) fn get(&self, path: &str) -> impl Future<Output = Answer> + Send + use<> {
+    /// Sends a GET.
+    pub fn get(&self, path: &str) -> impl Future<Output = Answer> + Send + use<> {
         self.send(Call::new("GET", path))
     }
 
-    pub(crate) fn post(
-        &self,
-        path: &str,
-        body: &Value,
-    ) -> impl Future<Output = Answer> + Send + use<> {
+    /// Sends a POST with a JSON body.
+    pub fn post(&self, path: &str, body: &Value) -> impl Future<Output = Answer> + Send + use<> {
         self.send(Call::new("POST", path).json(body))
     }
 
-    pub(crate) fn patch(
-        &self,
-        path: &str,
-        body: &Value,
-    ) -> impl Future<Output = Answer> + Send + use<> {
+    /// Sends a PUT with a JSON body.
+    pub fn put(&self, path: &str, body: &Value) -> impl Future<Output = Answer> + Send + use<> {
+        self.send(Call::new("PUT", path).json(body))
+    }
+
+    /// Sends a DELETE.
+    pub fn delete(&self, path: &str) -> impl Future<Output = Answer> + Send + use<> {
+        self.send(Call::new("DELETE", path))
+    }
+
+    /// Sends a PATCH with a JSON body.
+    pub fn patch(&self, path: &str, body: &Value) -> impl Future<Output = Answer> + Send + use<> {
         self.send(Call::new("PATCH", path).json(body))
     }
 }
 
 impl Answer {
+    /// The body as JSON.
     #[track_caller]
-    pub(crate) fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{e}: {self:?}"))
     }
 
     /// The body, after the status was looked at.
     #[track_caller]
-    pub(crate) fn assert_status(&self, status: u16) -> Value {
+    pub fn assert_status(&self, status: u16) -> Value {
         assert_eq!(self.status, status, "{self:?}");
         if self.body.is_empty() {
             Value::Null
@@ -146,7 +185,7 @@ impl Answer {
 
     /// A refusal with this status and the last part of this code.
     #[track_caller]
-    pub(crate) fn assert_refused(&self, status: u16, code: &str) -> Value {
+    pub fn assert_refused(&self, status: u16, code: &str) -> Value {
         let body = self.assert_status(status);
         assert_eq!(
             self.header("content-type"),
@@ -159,13 +198,14 @@ impl Answer {
         body
     }
 
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    /// The first header of that name, where it is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
     /// How many statements the database answered for this request.
     #[track_caller]
-    pub(crate) fn statements(&self) -> u64 {
+    pub fn statements(&self) -> u64 {
         let text = self.header("server-timing").unwrap_or_default();
         let (_, rest) = text
             .split_once("desc=\"")

@@ -3,13 +3,13 @@
 use std::time::{Duration, Instant};
 
 /// What is promised between a change and everything that follows from it.
-pub(crate) const FRESH: Duration = Duration::from_secs(2);
+pub const FRESH: Duration = Duration::from_secs(2);
 
 /// How long work in the background may take on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What `probe` finds, asked again and again until `within` is over.
-pub(crate) async fn eventually<T>(
+pub async fn eventually<T>(
     what: &str,
     within: Duration,
     mut probe: impl AsyncFnMut() -> Option<T>,

@@ -1,0 +1,254 @@
+//! The one error of the service. Its codes are the slugs of the problem documents.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use brisk_core::{Class, Failure, FieldError};
+use brisk_db::AsDbError;
+
+/// What can go wrong in the identity service.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The database could not answer.
+    #[error("the database did not do its part")]
+    Db(#[from] brisk_db::Error),
+    /// What is kept in memory could not be read.
+    #[error(transparent)]
+    Cache(#[from] brisk_cache::Error),
+    /// Tenants, tokens or passwords refused.
+    #[error(transparent)]
+    Auth(#[from] brisk_auth::Error),
+    /// The queue of jobs did not do its part.
+    #[error("a job could not be handled")]
+    Jobs(#[from] brisk_jobs::Error),
+    /// The system gave no random bytes.
+    #[error("the system gave no random bytes")]
+    Random(#[from] getrandom::Error),
+    /// Fields that cannot be accepted.
+    #[error("{} fields cannot be accepted", .0.len())]
+    Fields(Vec<FieldError>),
+    /// The password is too weak.
+    #[error("the password is too weak")]
+    WeakPassword(Vec<FieldError>),
+    /// What was sent cannot be used.
+    #[error("{0}")]
+    BadRequest(&'static str),
+    /// A token was shown that does not count.
+    #[error("the token is not valid, or not any more: {0}")]
+    InvalidToken(&'static str),
+    /// The sign-in failed, whatever the reason.
+    #[error("the workspace, the e-mail address or the password is not right")]
+    InvalidCredentials,
+    /// The refresh token is unknown, has ended, or its session has.
+    #[error("the refresh token is not valid: {0}")]
+    InvalidRefreshToken(&'static str),
+    /// The refresh token was used before; its session was ended.
+    #[error("the refresh token was used before, so its session was ended")]
+    RefreshTokenReused,
+    /// The password was right, and a second factor is needed.
+    #[error("a second factor is needed")]
+    MfaRequired {
+        /// What to show together with the code.
+        mfa_token: String,
+    },
+    /// The address was not proved yet.
+    #[error("the e-mail address is not verified yet")]
+    EmailNotVerified,
+    /// The user is disabled.
+    #[error("the account is disabled")]
+    AccountDisabled,
+    /// The tenant is suspended.
+    #[error("the tenant is suspended")]
+    TenantSuspended,
+    /// The caller may not do this.
+    #[error("{0}")]
+    Forbidden(&'static str),
+    /// The caller lacks a permission.
+    #[error("this needs the permission {0}")]
+    Lacks(&'static str),
+    /// The caller's tenant has no such thing.
+    #[error("there is no such {what}")]
+    NotFound {
+        /// What was asked for, in the words of the API.
+        what: &'static str,
+    },
+    /// It clashes with what is there.
+    #[error("{detail}")]
+    Conflict {
+        /// The field that clashes.
+        field: &'static str,
+        /// What to say.
+        detail: &'static str,
+    },
+    /// A tenant keeps an active owner.
+    #[error("a tenant must keep an active owner")]
+    LastOwner,
+    /// Somebody changed it meanwhile.
+    #[error("the version that was named is not the current one")]
+    Stale,
+    /// Too many guesses.
+    #[error("too many attempts, please wait")]
+    TooManyAttempts {
+        /// How long.
+        wait: Duration,
+    },
+}
+
+impl Error {
+    /// One wrong field.
+    pub(crate) fn field(
+        field: &'static str,
+        code: &'static str,
+        message: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self::Fields(vec![FieldError::new(field, code, message)])
+    }
+}
+
+impl AsDbError for Error {
+    fn as_db_error(&self) -> Option<&brisk_db::Error> {
+        match self {
+            Self::Db(error) | Self::Auth(brisk_auth::Error::Db(error)) => Some(error),
+            Self::Cache(error) | Self::Auth(brisk_auth::Error::Cache(error)) => error.load_error(),
+            Self::Jobs(error) => error.as_db_error(),
+            Self::Auth(_)
+            | Self::Random(_)
+            | Self::Fields(_)
+            | Self::WeakPassword(_)
+            | Self::BadRequest(_)
+            | Self::InvalidToken(_)
+            | Self::InvalidCredentials
+            | Self::InvalidRefreshToken(_)
+            | Self::RefreshTokenReused
+            | Self::MfaRequired { .. }
+            | Self::EmailNotVerified
+            | Self::AccountDisabled
+            | Self::TenantSuspended
+            | Self::Forbidden(_)
+            | Self::Lacks(_)
+            | Self::NotFound { .. }
+            | Self::Conflict { .. }
+            | Self::LastOwner
+            | Self::Stale
+            | Self::TooManyAttempts { .. } => None,
+        }
+    }
+}
+
+impl Failure for Error {
+    fn class(&self) -> Class {
+        match self {
+            Self::Db(e) => e.class(),
+            Self::Cache(e) => e.class(),
+            Self::Auth(e) => e.class(),
+            Self::Jobs(e) => e.class(),
+            Self::Random(_) => Class::Internal,
+            Self::Fields(_) | Self::WeakPassword(_) => Class::Invalid,
+            Self::BadRequest(_) => Class::Malformed,
+            Self::InvalidToken(_)
+            | Self::InvalidCredentials
+            | Self::InvalidRefreshToken(_)
+            | Self::RefreshTokenReused
+            | Self::MfaRequired { .. } => Class::Unauthenticated,
+            Self::EmailNotVerified
+            | Self::AccountDisabled
+            | Self::TenantSuspended
+            | Self::Forbidden(_)
+            | Self::Lacks(_) => Class::Forbidden,
+            Self::NotFound { .. } => Class::NotFound,
+            Self::Conflict { .. } | Self::LastOwner => Class::Conflict,
+            Self::Stale => Class::PreconditionFailed,
+            Self::TooManyAttempts { .. } => Class::RateLimited,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Db(e) => e.code(),
+            Self::Cache(e) => e.code(),
+            Self::Auth(e) => e.code(),
+            Self::Jobs(e) => e.code(),
+            Self::Random(_) => "internal",
+            Self::Fields(_) => "validation",
+            Self::WeakPassword(_) => "weak-password",
+            Self::BadRequest(_) => "bad-request",
+            Self::InvalidToken(_) => "invalid-token",
+            Self::InvalidCredentials => "invalid-credentials",
+            Self::InvalidRefreshToken(_) => "invalid-refresh-token",
+            Self::RefreshTokenReused => "refresh-token-reused",
+            Self::MfaRequired { .. } => "mfa-required",
+            Self::EmailNotVerified => "email-not-verified",
+            Self::AccountDisabled => "account-disabled",
+            Self::TenantSuspended => "tenant-suspended",
+            Self::Forbidden(_) | Self::Lacks(_) => "forbidden",
+            Self::NotFound { .. } => "not-found",
+            Self::Conflict { .. } => "conflict",
+            Self::LastOwner => "last-owner",
+            Self::Stale => "precondition-failed",
+            Self::TooManyAttempts { .. } => "too-many-attempts",
+        }
+    }
+
+    fn detail(&self) -> Cow<'static, str> {
+        match self {
+            Self::Db(e) => e.detail(),
+            Self::Cache(e) => e.detail(),
+            Self::Auth(e) => e.detail(),
+            Self::Jobs(e) => e.detail(),
+            Self::Random(_) => "something went wrong on our side".into(),
+            // Which check it failed is for the log.
+            Self::InvalidToken(_) => "the token is not valid, or not any more".into(),
+            Self::InvalidRefreshToken(_) => "the refresh token is not valid; sign in again".into(),
+            Self::Fields(_)
+            | Self::WeakPassword(_)
+            | Self::BadRequest(_)
+            | Self::InvalidCredentials
+            | Self::RefreshTokenReused
+            | Self::MfaRequired { .. }
+            | Self::EmailNotVerified
+            | Self::AccountDisabled
+            | Self::TenantSuspended
+            | Self::Forbidden(_)
+            | Self::Lacks(_)
+            | Self::NotFound { .. }
+            | Self::Conflict { .. }
+            | Self::LastOwner
+            | Self::Stale
+            | Self::TooManyAttempts { .. } => self.to_string().into(),
+        }
+    }
+
+    fn fields(&self) -> Vec<FieldError> {
+        match self {
+            Self::Fields(fields) | Self::WeakPassword(fields) => fields.clone(),
+            Self::Auth(e) => e.fields(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::TooManyAttempts { wait } => Some(*wait),
+            Self::Db(e) => e.retry_after(),
+            Self::Cache(e) => e.retry_after(),
+            Self::Auth(e) => e.retry_after(),
+            Self::Jobs(e) => e.retry_after(),
+            _ => None,
+        }
+    }
+
+    fn extra(&self) -> Vec<(&'static str, Cow<'static, str>)> {
+        match self {
+            Self::MfaRequired { mfa_token } => {
+                vec![
+                    ("mfa_token", mfa_token.clone().into()),
+                    ("methods", "totp".into()),
+                ]
+            }
+            Self::Lacks(permission) => vec![("required", (*permission).into())],
+            Self::Conflict { field, .. } => vec![("field", (*field).into())],
+            _ => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Whether a guess may be made.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use brisk_core::{Ids, TenantId};
+use brisk_db::Session;
+use jiff::Timestamp;
+
+use crate::error::Error;
+use crate::model::throttle::{Scope, account, key};
+use crate::store::throttle::{CounterRow, Throttle, Try};
+
+/// What a try at a password is about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Guess<'a> {
+    pub(crate) email: &'a str,
+    pub(crate) tenant: Option<TenantId>,
+    pub(crate) ip: Option<IpAddr>,
+    /// The device, where it has signed in to this account before.
+    pub(crate) device: Option<&'a str>,
+}
+
+/// The key of a network address: all of an IPv4 one, the first 64 bits of an IPv6 one.
+fn network(ip: Option<IpAddr>) -> [u8; 32] {
+    match ip {
+        None => key(&[b"?"]),
+        Some(IpAddr::V4(ip)) => key(&[&ip.octets()]),
+        Some(IpAddr::V6(ip)) => match ip.to_ipv4_mapped() {
+            Some(ip) => key(&[&ip.octets()]),
+            None => key(&[&ip.octets()[..8]]),
+        },
+    }
+}
+
+/// Counts a try before the password is looked at. A known device has a count of its own, so that nobody else can lock it out.
+///
+/// # Errors
+///
+/// [`Error::TooManyAttempts`] while the account, the address or the network address is locked.
+pub(crate) async fn reserve(
+    session: &Session,
+    ids: &Ids,
+    guess: Guess<'_>,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let id = ids.uuid();
+    let own = account(guess.tenant, guess.email);
+    let (scope, own) = match guess.device {
+        Some(device) => (Scope::Device, key(&[&own, device.as_bytes()])),
+        None => (Scope::Account, own),
+    };
+    let rows = Throttle(session).reserve(Try {
+        scope,
+        key: own,
+        email_key: key(&[guess.email.as_bytes()]),
+        ip_key: network(guess.ip),
+        email: guess.email,
+        tenant: guess.tenant,
+        id,
+        now,
+    });
+    let rows = rows.await?;
+    let is_device = scope == Scope::Device;
+    let locked = rows.iter().filter(|row| {
+        let is_out = match row.scope {
+            Scope::Ip => row.locked_until.is_some_and(|end| end > now),
+            // Its own count is what holds a known device.
+            Scope::Email if is_device => false,
+            _ => row.last_try_id != id,
+        };
+        is_out
+    });
+    refuse(locked, now)
+}
+
+fn refuse<'a>(locked: impl Iterator<Item = &'a CounterRow>, now: Timestamp) -> Result<(), Error> {
+    let wait = locked
+        .map(|row| {
+            let left = row.locked_until.unwrap_or(now).duration_since(now);
+            Duration::try_from(left).unwrap_or_default()
+        })
+        .max();
+    match wait {
+        None => Ok(()),
+        Some(wait) => Err(Error::TooManyAttempts {
+            wait: wait.max(Duration::from_secs(1)),
+        }),
+    }
+}
+
+/// Counts a guess that was wrong for the network address that it came from.
+pub(crate) async fn failed(
+    session: &Session,
+    ids: &Ids,
+    ip: Option<IpAddr>,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let counted = Throttle(session).count(Scope::Ip, network(ip), ids.uuid(), now);
+    counted.await.map(|_| ()).map_err(Error::from)
+}
+
+/// Counts one event under a key of a scope of its own.
+///
+/// # Errors
+///
+/// [`Error::TooManyAttempts`] where there were too many.
+pub(crate) async fn count(
+    session: &Session,
+    ids: &Ids,
+    scope: Scope,
+    parts: &[&[u8]],
+    now: Timestamp,
+) -> Result<(), Error> {
+    let id = ids.uuid();
+    let rows = Throttle(session).count(scope, key(parts), id, now).await?;
+    refuse(rows.iter().filter(|row| row.last_try_id != id), now)
+}
+
+/// Forgets the guesses at an account.
+pub(crate) async fn unlock(session: &Session, email_norm: &str) -> Result<(), Error> {
+    let own = account(Some(session.tenant()), email_norm);
+    let email = key(&[email_norm.as_bytes()]);
+    Throttle(session)
+        .forget(own, account(None, email_norm), email)
+        .await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_one_network_share_a_key() {
+        let of = |text: &str| network(text.parse().ok());
+        assert_eq!(of("2001:db8:1:2::1"), of("2001:db8:1:2:ffff::9"));
+        assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
+        assert_eq!(of("::ffff:10.0.0.1"), of("10.0.0.1"));
+        assert_ne!(of("10.0.0.1"), of("10.0.0.2"));
+    }
+}

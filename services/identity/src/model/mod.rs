@@ -1,0 +1,9 @@
+//! What the service is about: types and rules, without a database or a socket.
+pub mod audit;
+pub mod catalogue;
+pub mod email;
+pub mod secret;
+pub mod session;
+pub mod slug;
+pub mod throttle;
+pub mod user;

@@ -1,0 +1,33 @@
+//! The HTTP side of the service, one file for each resource.
+mod auth;
+mod cookies;
+mod device;
+mod me;
+mod session;
+mod setup;
+pub(crate) mod well_known;
+
+use brisk_core::TenantId;
+use brisk_http::{Caller, Problem};
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::state::IdentityState;
+
+/// All routes below the service's name.
+pub(crate) fn router() -> OpenApiRouter<IdentityState> {
+    OpenApiRouter::new()
+        .merge(auth::router())
+        .merge(session::router())
+        .merge(me::router())
+        .merge(setup::router())
+}
+
+/// The tenant that the caller belongs to.
+///
+/// # Errors
+///
+/// 403 for callers without one: whoever runs the installation by key names a tenant instead.
+fn home(caller: &Caller) -> Result<TenantId, Problem> {
+    let tenant = caller.principal().tenant;
+    tenant.ok_or_else(|| Problem::forbidden("this is for callers that belong to a tenant"))
+}

@@ -1,0 +1,137 @@
+//! The service as one value: what the kit has to know of it.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use brisk::Purpose;
+use brisk::config::ByteSize;
+use brisk::prelude::*;
+use brisk_auth::Passwords;
+
+use crate::logic::account::Callers;
+use crate::logic::audit::Audit;
+use crate::logic::bootstrap;
+use crate::logic::housekeeping::{HOUSEKEEPING_JOB, Housekeeper};
+use crate::model::secret::Successors;
+use crate::settings::IdentitySettings;
+use crate::state::{IdentityState, Parts};
+use crate::{MIGRATIONS, commands, routes, store};
+
+/// Bytes of a request at most.
+const BODY: ByteSize = ByteSize::kib(64);
+
+/// Routes at which nobody is known yet, each with how often one address may call it in a minute and how often at once.
+const PUBLIC: [(&str, u32, u32); 5] = [
+    ("/auth/login", 20, 10),
+    ("/auth/register", 10, 0),
+    ("/auth/refresh", 600, 0),
+    ("/auth/logout", 600, 0),
+    ("/setup", 10, 0),
+];
+
+/// The identity service.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Identity;
+
+/// The identity service: tenants, people, roles, sessions and sign-in.
+pub const fn service() -> Identity {
+    Identity
+}
+
+impl Service for Identity {
+    type Settings = IdentitySettings;
+
+    fn name(&self) -> &'static str {
+        "identity"
+    }
+
+    fn migrations(&self) -> Vec<MigrationSet> {
+        vec![MIGRATIONS]
+    }
+
+    fn statements(&self) -> Vec<&'static dyn Declared> {
+        store::statements()
+    }
+
+    async fn build(&self, kit: &Kit, settings: IdentitySettings) -> Result<Built, BoxError> {
+        let state = state(kit, settings)?;
+        bootstrap::prepare(&state).await?;
+        bootstrap::from_settings(&state).await?;
+        state.callers.warm().await?;
+        let period = state.settings.housekeeping;
+        let base = format!("{}/{}", kit.tokens.issuer(), self.name());
+        let well_known = routes::well_known::router(state.clone(), &base);
+        let api: OpenApiRouter = routes::router().with_state(state.clone());
+        let closing = state.clone();
+        let mut built = Built::new(api)
+            .root(well_known)
+            .accounts(Arc::new(state.callers.clone()))
+            .worker(Worker::new(HOUSEKEEPING_JOB, Housekeeper(state.clone())))
+            .schedule(Schedule::every(HOUSEKEEPING_JOB, period, |_| {
+                Ok(vec![
+                    NewJob::new(TenantId::PLATFORM, HOUSEKEEPING_JOB, &())?.dedup("all"),
+                ])
+            }))
+            .rule(RouteRule {
+                prefix: "/".to_owned(),
+                max_body: Some(BODY),
+                ..RouteRule::default()
+            })
+            .on_shutdown(move || async move { closing.audit.close().await });
+        for (prefix, rate, burst) in PUBLIC {
+            built = built.rule(RouteRule {
+                prefix: prefix.to_owned(),
+                max_body: Some(BODY),
+                rate_limit_per_min: Some(rate),
+                rate_limit_burst: Some(burst),
+                is_public: true,
+                ..RouteRule::default()
+            });
+        }
+        if let Some(token) = bootstrap::offer(&state).await? {
+            built = built.notice("Set up", format!("/setup#token={}", token.expose()));
+        }
+        Ok(built)
+    }
+
+    fn command(&self) -> Option<brisk::clap::Command> {
+        Some(commands::command())
+    }
+
+    async fn run_command(
+        &self,
+        kit: &Kit,
+        settings: IdentitySettings,
+        matches: &brisk::clap::ArgMatches,
+    ) -> Result<ExitCode, BoxError> {
+        let state = state(kit, settings)?;
+        bootstrap::prepare(&state).await?;
+        let outcome = commands::run(&state, matches).await;
+        state.audit.close().await;
+        outcome
+    }
+}
+
+/// The parts of the service on a kit.
+fn state(kit: &Kit, settings: IdentitySettings) -> Result<IdentityState, BoxError> {
+    let key = |what| kit.master_key.derive_for(Purpose::Sealing, what);
+    let public_base = kit.auth.public_base.clone();
+    let is_development = kit.environment == Environment::Development;
+    Ok(IdentityState::new(Parts {
+        db: kit.db.clone(),
+        clock: kit.clock.clone(),
+        ids: kit.ids.clone(),
+        cursor: kit.cursor_key.clone(),
+        tenants: kit.tenants.clone(),
+        tokens: kit.tokens.clone(),
+        passwords: Passwords::new(&kit.auth.hash, None)?,
+        callers: Callers::new(&kit.db, &kit.clock),
+        audit: Audit::start(&kit.db, kit.clock.clone(), kit.ids.clone()),
+        successors: Successors::new(key("identity.refresh")),
+        device_key: key("identity.device"),
+        is_secure: !(is_development && public_base.is_none()),
+        is_development,
+        public_base,
+        settings,
+    }))
+}

@@ -1,0 +1,170 @@
+//! The section `[identity]` of the settings.
+
+use std::time::Duration;
+
+use brisk_config::{Problems, Section};
+use serde::{Deserialize, Serialize};
+
+use crate::model::session::Lifetimes;
+
+/// Who may make a tenant by registering.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Registration {
+    /// Everybody.
+    #[default]
+    OpenTenant,
+    /// Nobody; people come by invitation.
+    InviteOnly,
+    /// Nobody, by no way but an administrator.
+    Closed,
+}
+
+/// What happens to the session above the limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnLimit {
+    /// The one that was not used for longest ends.
+    #[default]
+    End,
+    /// Nobody signs in until one has ended.
+    Reject,
+}
+
+/// The settings of the service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct IdentitySettings {
+    /// Who may register.
+    pub registration_mode: Registration,
+    /// Whether people sign in only after they have proved that the address is theirs.
+    pub require_verified_email: bool,
+    /// A session ends after so long without a refresh.
+    #[serde(with = "brisk_config::duration")]
+    pub token_refresh_idle: Duration,
+    /// A session ends after so long in any case.
+    #[serde(with = "brisk_config::duration")]
+    pub token_refresh_absolute: Duration,
+    /// A refresh token may be shown a second time within this time, by a client whose answer was lost; 0 is never, 60 s the most.
+    #[serde(with = "brisk_config::duration")]
+    pub token_reuse_grace: Duration,
+    /// Whether a client may come back for a day with a token whose successor was never used.
+    pub token_accept_unused_parent: bool,
+    /// Live sessions of one person, 1 to 100.
+    pub sessions_max_per_user: u32,
+    /// What happens above that.
+    pub sessions_on_limit: OnLimit,
+    /// Characters of a password at least.
+    pub password_min: usize,
+    /// Whether passwords must have four classes of characters, as some rules of old ask.
+    pub legacy_complexity: bool,
+    /// How often what has ended is erased.
+    #[serde(with = "brisk_config::duration")]
+    pub housekeeping: Duration,
+    /// Where the pages of the application are, for links in mails; unset, the address of this installation.
+    pub app_base: Option<String>,
+    /// Origins of pages, besides our own, that may use the cookies of people who are signed in.
+    pub origins: Vec<String>,
+    /// The first administrator's address, made at the first start together with `bootstrap_password_hash`.
+    pub bootstrap_email: Option<String>,
+    /// The Argon2id hash of the first administrator's password, in PHC form.
+    pub bootstrap_password_hash: Option<String>,
+}
+
+impl Default for IdentitySettings {
+    fn default() -> Self {
+        Self {
+            registration_mode: Registration::OpenTenant,
+            require_verified_email: false,
+            token_refresh_idle: Duration::from_hours(7 * 24),
+            token_refresh_absolute: Duration::from_hours(30 * 24),
+            token_reuse_grace: Duration::from_secs(10),
+            token_accept_unused_parent: false,
+            sessions_max_per_user: 10,
+            sessions_on_limit: OnLimit::End,
+            password_min: 12,
+            legacy_complexity: false,
+            housekeeping: Duration::from_mins(10),
+            app_base: None,
+            origins: Vec::new(),
+            bootstrap_email: None,
+            bootstrap_password_hash: None,
+        }
+    }
+}
+
+impl IdentitySettings {
+    /// How long sessions last.
+    pub const fn lifetimes(&self) -> Lifetimes {
+        Lifetimes {
+            idle: self.token_refresh_idle,
+            absolute: self.token_refresh_absolute,
+            reuse_grace: self.token_reuse_grace,
+            accept_unused_parent: self.token_accept_unused_parent,
+        }
+    }
+}
+
+impl Section for IdentitySettings {
+    fn check(&self, problems: &mut Problems) {
+        if self.token_reuse_grace > Duration::from_mins(1) {
+            problems.add("token_reuse_grace", "must be 60s at most");
+        }
+        if self.token_refresh_idle.is_zero()
+            || self.token_refresh_idle > self.token_refresh_absolute
+        {
+            problems.add(
+                "token_refresh_idle",
+                "must be longer than zero and at most token_refresh_absolute",
+            );
+        }
+        if !(1..=100).contains(&self.sessions_max_per_user) {
+            problems.add("sessions_max_per_user", "must be between 1 and 100");
+        }
+        if !(8..=128).contains(&self.password_min) {
+            problems.add("password_min", "must be between 8 and 128");
+        }
+        if self.housekeeping.is_zero() {
+            problems.add("housekeeping", "must be longer than zero");
+        }
+        if self.bootstrap_email.is_some() != self.bootstrap_password_hash.is_some() {
+            problems.add(
+                "bootstrap_email",
+                "goes together with bootstrap_password_hash",
+            );
+        }
+        if self
+            .bootstrap_password_hash
+            .as_ref()
+            .is_some_and(|hash| !hash.starts_with("$argon2id$"))
+        {
+            problems.add(
+                "bootstrap_password_hash",
+                "must be an Argon2id hash in PHC form",
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_bad_value_is_named() {
+        let mut problems = Problems::default();
+        IdentitySettings::default().check(&mut problems);
+        assert!(problems.is_empty(), "{problems:?}");
+        let bad = IdentitySettings {
+            token_reuse_grace: Duration::from_secs(61),
+            token_refresh_idle: Duration::ZERO,
+            sessions_max_per_user: 0,
+            password_min: 7,
+            housekeeping: Duration::ZERO,
+            bootstrap_email: Some("a@b.c".to_owned()),
+            ..IdentitySettings::default()
+        };
+        bad.check(&mut problems);
+        assert_eq!(problems.len(), 6, "{problems:?}");
+    }
+}

@@ -1,0 +1,185 @@
+//! What is asked without knowing a tenant: by somebody's address before it has signed in, by the hash of a secret, and by work
+//! that is done for all tenants. A test knows the list by name.
+
+use brisk_auth::TenantStatus;
+use brisk_core::TenantId;
+use brisk_db::{Affected, Error, FromRow, One, Session, statements};
+use jiff::Timestamp;
+
+use crate::ids::{SessionId, UserId};
+use crate::model::secret::SecretHash;
+use crate::model::user::UserStatus;
+
+/// Somebody who may be the one who signs in.
+#[derive(Clone, FromRow)]
+pub(crate) struct CandidateRow {
+    pub(crate) id: UserId,
+    pub(crate) tenant_id: TenantId,
+    pub(crate) password_hash: Option<String>,
+    pub(crate) status: UserStatus,
+    pub(crate) token_epoch: i64,
+    pub(crate) email_verified_at: Option<Timestamp>,
+    pub(crate) tenant_status: TenantStatus,
+    /// How many live sessions there are.
+    pub(crate) sessions: i64,
+    /// Whether there is a second factor.
+    pub(crate) has_totp: bool,
+}
+
+impl std::fmt::Debug for CandidateRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CandidateRow")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A refresh token that somebody shows.
+#[derive(Clone, Debug, FromRow)]
+pub(crate) struct ShownRow {
+    pub(crate) tenant_id: TenantId,
+    pub(crate) session_id: SessionId,
+    pub(crate) user_id: UserId,
+    pub(crate) generation: i64,
+    pub(crate) expires_at: Timestamp,
+    pub(crate) consumed_at: Option<Timestamp>,
+}
+
+statements! {
+    prefix "identity.system";
+
+    /// Who has this address, in one tenant or in any; two rows say as much as more.
+    pub(crate) CANDIDATES(email: String, tenant: Option<TenantId>, now: Timestamp) -> Vec<CandidateRow>
+        = "SELECT u.id, u.tenant_id, u.password_hash, u.status, u.token_epoch, u.email_verified_at, t.status,
+             (SELECT count(*) FROM identity_sessions s
+                WHERE s.tenant_id = u.tenant_id AND s.user_id = u.id AND s.revoked_at IS NULL AND s.idle_expires_at > $3),
+             EXISTS (SELECT 1 FROM identity_totp f
+                WHERE f.tenant_id = u.tenant_id AND f.user_id = u.id AND f.confirmed_at IS NOT NULL)
+           FROM identity_users u JOIN brisk_tenants t ON t.id = u.tenant_id
+           WHERE u.email_norm = $1 AND u.deleted_at IS NULL AND ($2 IS NULL OR u.tenant_id = $2)
+           LIMIT 2";
+
+    /// Uses a refresh token, once: of any number of callers one gets the row.
+    pub(crate) CONSUME(hash: Vec<u8>, now: Timestamp) -> Option<ShownRow>
+        = "UPDATE identity_refresh_tokens SET consumed_at = $2
+           WHERE token_hash = $1 AND consumed_at IS NULL AND expires_at > $2
+           RETURNING tenant_id, session_id, user_id, generation, expires_at, consumed_at";
+
+    /// A refresh token, whatever became of it.
+    pub(crate) SHOWN(hash: Vec<u8>) -> Option<ShownRow>
+        = "SELECT tenant_id, session_id, user_id, generation, expires_at, consumed_at
+           FROM identity_refresh_tokens WHERE token_hash = $1";
+
+    /// The tenant of those who run the installation.
+    pub(crate) SYSTEM_TENANT() -> Option<TenantId> = "SELECT id FROM brisk_tenants WHERE kind = 'system'";
+
+    /// The same, kept from others until the transaction ends.
+    pub(crate) LOCK_SYSTEM_TENANT(now: Timestamp) -> Option<TenantId>
+        = "UPDATE brisk_tenants SET updated_at = $1 WHERE kind = 'system' RETURNING id";
+
+    /// Whether anybody runs the installation yet.
+    pub(crate) STAFF() -> One<i64>
+        = "SELECT count(*) AS n FROM identity_users u JOIN brisk_tenants t ON t.id = u.tenant_id
+           WHERE t.kind = 'system' AND u.deleted_at IS NULL";
+
+    /// How many live sessions there are.
+    pub(crate) LIVE_SESSIONS(now: Timestamp) -> One<i64>
+        = "SELECT count(*) AS n FROM identity_sessions WHERE revoked_at IS NULL AND absolute_expires_at > $1";
+
+    /// Erases refresh tokens that ended long ago.
+    pub(crate) DELETE_REFRESH_TOKENS(before: Timestamp, limit: i64) -> Affected
+        = "DELETE FROM identity_refresh_tokens WHERE id IN (
+             SELECT id FROM identity_refresh_tokens WHERE expires_at < $1 LIMIT $2)";
+
+    /// Erases sessions that ended long ago.
+    pub(crate) DELETE_SESSIONS(before: Timestamp, limit: i64) -> Affected
+        = "DELETE FROM identity_sessions WHERE id IN (
+             SELECT id FROM identity_sessions WHERE absolute_expires_at < $1 LIMIT $2)";
+
+    /// Erases states of sign-ins that nobody came back from.
+    pub(crate) DELETE_OAUTH_STATES(before: Timestamp, limit: i64) -> Affected
+        = "DELETE FROM identity_oauth_states WHERE id IN (
+             SELECT id FROM identity_oauth_states WHERE expires_at < $1 LIMIT $2)";
+
+    /// Erases one-time tokens that ended.
+    pub(crate) DELETE_ONE_TIME_TOKENS(before: Timestamp, limit: i64) -> Affected
+        = "DELETE FROM identity_one_time_tokens WHERE id IN (
+             SELECT id FROM identity_one_time_tokens WHERE expires_at < $1 LIMIT $2)";
+
+    /// Erases access tokens that would have ended by themselves.
+    pub(crate) DELETE_REVOKED(before: Timestamp, limit: i64) -> Affected
+        = "DELETE FROM identity_revoked_access_tokens WHERE jti IN (
+             SELECT jti FROM identity_revoked_access_tokens WHERE expires_at < $1 LIMIT $2)";
+
+    /// Erases counters that nobody raised for long.
+    pub(crate) DELETE_COUNTERS(before: Timestamp, limit: i64) -> Affected
+        = "DELETE FROM identity_login_throttle WHERE last_try_id IN (
+             SELECT last_try_id FROM identity_login_throttle WHERE last_try_at < $1 LIMIT $2) AND last_try_at < $1";
+}
+
+/// What is asked without knowing a tenant. A session of the platform asks.
+pub(crate) struct AllTenants<'a>(pub(crate) &'a Session);
+
+impl AllTenants<'_> {
+    pub(crate) async fn candidates(
+        &self,
+        email: &str,
+        tenant: Option<TenantId>,
+        now: Timestamp,
+    ) -> Result<Vec<CandidateRow>, Error> {
+        let params = (email.to_owned(), tenant, now);
+        self.0.run(&CANDIDATES, params).await
+    }
+
+    pub(crate) async fn consume(
+        &self,
+        hash: SecretHash,
+        now: Timestamp,
+    ) -> Result<Option<ShownRow>, Error> {
+        self.0.run(&CONSUME, (hash.to_vec(), now)).await
+    }
+
+    pub(crate) async fn shown(&self, hash: SecretHash) -> Result<Option<ShownRow>, Error> {
+        self.0.run(&SHOWN, (hash.to_vec(),)).await
+    }
+
+    pub(crate) async fn system_tenant(&self) -> Result<Option<TenantId>, Error> {
+        self.0.run(&SYSTEM_TENANT, ()).await
+    }
+
+    pub(crate) async fn lock_system_tenant(
+        &self,
+        now: Timestamp,
+    ) -> Result<Option<TenantId>, Error> {
+        self.0.run(&LOCK_SYSTEM_TENANT, (now,)).await
+    }
+
+    pub(crate) async fn staff(&self) -> Result<i64, Error> {
+        self.0.run(&STAFF, ()).await
+    }
+
+    /// Erases up to `limit` rows of each kind that ended before `before`; how many of each.
+    pub(crate) async fn delete_ended(
+        &self,
+        before: Timestamp,
+        now: Timestamp,
+        limit: i64,
+    ) -> Result<[(&'static str, u64); 6], Error> {
+        let run = |statement, at: Timestamp| self.0.run(statement, (at, limit));
+        Ok([
+            ("refresh tokens", run(&DELETE_REFRESH_TOKENS, before).await?),
+            ("sessions", run(&DELETE_SESSIONS, before).await?),
+            ("sign-ins under way", run(&DELETE_OAUTH_STATES, now).await?),
+            (
+                "one-time tokens",
+                run(&DELETE_ONE_TIME_TOKENS, before).await?,
+            ),
+            ("revoked tokens", run(&DELETE_REVOKED, now).await?),
+            ("counters", run(&DELETE_COUNTERS, before).await?),
+        ])
+    }
+
+    pub(crate) async fn live_sessions(&self, now: Timestamp) -> Result<i64, Error> {
+        self.0.run(&LIVE_SESSIONS, (now,)).await
+    }
+}
