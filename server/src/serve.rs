@@ -24,6 +24,11 @@ pub(crate) async fn serve(app: App, cli: &Cli) -> anyhow::Result<()> {
 fn greeting(running: &Running, cli: &Cli) -> String {
     let at = site(running.address());
     let mut text = format!("Brisk is ready: {at}");
+    // They may have secrets in them, so they are said here and nowhere else.
+    for notice in running.notices() {
+        write!(text, "\n\n  {:<12} {at}{}", notice.label, notice.path)
+            .expect("writing to a string does not fail");
+    }
     if !running.is_first_start() {
         return text;
     }

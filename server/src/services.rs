@@ -17,7 +17,8 @@ use futures::future::BoxFuture;
 
 /// Adds every service of this build; a new one is one line here.
 pub(crate) fn add(app: App) -> App {
-    app.service(brisk_civic::service())
+    app.service(brisk_identity::service())
+        .service(brisk_civic::service())
 }
 
 /// The pages at the root, and the answer to unknown paths.

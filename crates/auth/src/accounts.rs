@@ -4,27 +4,31 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use brisk_core::{Class, Failure, Principal};
-use futures_util::future::BoxFuture;
+use brisk_core::{Class, Failure, Principal, Scope};
+use futures::future::BoxFuture;
 
 use crate::token::Claims;
 
 /// Knows the people and machines that our tokens speak for.
 pub trait Accounts: Send + Sync + 'static {
     /// The caller that a token speaks for, whose signature and times were found good: whether there is such an account and
-    /// session, and what it may do now. Costs no statement while an answer is warm.
+    /// session, and what it may do now. Costs no statement while an answer is warm; what it costs is counted to `scope`.
     ///
     /// # Errors
     ///
     /// See [`NoAccount`].
-    fn caller<'a>(&'a self, claims: &'a Claims) -> BoxFuture<'a, Result<Arc<Principal>, NoAccount>>;
+    fn caller<'a>(
+        &'a self,
+        claims: &'a Claims,
+        scope: &'a Scope,
+    ) -> BoxFuture<'a, Result<Arc<Principal>, NoAccount>>;
 
-    /// Reads the caller's account and session anew, past what is remembered.
+    /// Reads account and session of the caller of `scope` anew, past what is remembered.
     ///
     /// # Errors
     ///
     /// See [`NoAccount`].
-    fn confirm<'a>(&'a self, caller: &'a Principal) -> BoxFuture<'a, Result<(), NoAccount>>;
+    fn confirm<'a>(&'a self, scope: &'a Scope) -> BoxFuture<'a, Result<(), NoAccount>>;
 }
 
 /// Why a good token lets nobody in.

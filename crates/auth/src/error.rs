@@ -154,7 +154,7 @@ impl Failure for Error {
             | Self::KeyExpired { .. }
             | Self::KeyRevoked { .. }
             | Self::TenantSuspended { .. } => "unauthenticated",
-            Self::TokenRefused { .. } => "auth.invalid_token",
+            Self::TokenRefused { .. } => "invalid-token",
             Self::Invalid { .. } => "auth.invalid",
             Self::Taken { .. } => "auth.taken",
             Self::Random(_) => "auth.random",

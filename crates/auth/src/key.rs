@@ -146,7 +146,10 @@ impl KeyRow {
         if self.expires_at.is_some_and(|end| end <= now) {
             return Err(Error::KeyExpired { prefix: prefix() });
         }
-        if self.status == Some(TenantStatus::Suspended) {
+        if self
+            .status
+            .is_some_and(|status| status != TenantStatus::Active)
+        {
             return Err(Error::TenantSuspended { prefix: prefix() });
         }
         Ok(())

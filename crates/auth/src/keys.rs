@@ -192,7 +192,7 @@ pub fn presented<'a>(api_key: Option<&'a str>, authorization: Option<&'a str>) -
     }
     let (scheme, token) = authorization?.trim().split_once(' ')?;
     let token = token.trim();
-    (scheme.eq_ignore_ascii_case("bearer") && token.starts_with("brisk_")).then_some(token)
+    scheme.eq_ignore_ascii_case("bearer").then_some(token)
 }
 
 #[cfg(test)]
@@ -200,10 +200,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_our_keys_are_taken_from_a_request() {
+    fn a_key_and_a_bearer_are_taken_from_a_request() {
         assert_eq!(presented(Some(" k "), Some("Bearer brisk_x")), Some("k"));
         assert_eq!(presented(None, Some("bearer  brisk_x")), Some("brisk_x"));
-        assert_eq!(presented(None, Some("Bearer eyJhbGciOi")), None);
+        assert_eq!(
+            presented(None, Some("Bearer eyJhbGciOi")),
+            Some("eyJhbGciOi")
+        );
         assert_eq!(presented(None, Some("Basic brisk_x")), None);
         assert_eq!(presented(None, Some("brisk_x")), None);
         assert_eq!(presented(None, None), None);

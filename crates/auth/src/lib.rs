@@ -6,6 +6,7 @@
 //! choose; ours carry 160 random bits, which nobody guesses at any speed, and a slow hash would hand every stranger a
 //! way to keep our processors busy.
 
+mod accounts;
 mod config;
 mod error;
 mod key;
@@ -18,6 +19,7 @@ mod tenants;
 mod token;
 mod touch;
 
+pub use accounts::{Accounts, NoAccount};
 pub use config::{
     AuthConfig, ClaimMap, ClaimPaths, Discovery, HashConfig, IssuerConfig, Preset, TenantMap,
 };

@@ -24,10 +24,12 @@ pub enum TenantKind {
     Facility,
     /// Any other organisation.
     Organisation,
+    /// Those who run the installation; there is at most one, and no customer is of this kind.
+    System,
 }
 
 impl TenantKind {
-    /// All kinds.
+    /// The kinds of customers.
     pub const ALL: [Self; 6] = [
         Self::City,
         Self::Building,
@@ -46,12 +48,14 @@ impl TenantKind {
             Self::Hotel => "hotel",
             Self::Facility => "facility",
             Self::Organisation => "organisation",
+            Self::System => "system",
         }
     }
 
     /// The kind of that exact word.
     pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+        let mut all = Self::ALL.into_iter().chain([Self::System]);
+        all.find(|kind| kind.as_str() == word)
     }
 }
 
@@ -63,6 +67,8 @@ pub enum TenantStatus {
     Active,
     /// Locked out; its data stays.
     Suspended,
+    /// Locked out, and its rows are being erased.
+    Deleting,
 }
 
 impl TenantStatus {
@@ -71,12 +77,13 @@ impl TenantStatus {
         match self {
             Self::Active => "active",
             Self::Suspended => "suspended",
+            Self::Deleting => "deleting",
         }
     }
 
     /// The status of that exact word.
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Active, Self::Suspended]
+        [Self::Active, Self::Suspended, Self::Deleting]
             .into_iter()
             .find(|status| status.as_str() == word)
     }
@@ -220,7 +227,7 @@ mod tests {
 
     #[test]
     fn stored_words_read_back() {
-        for kind in TenantKind::ALL {
+        for kind in TenantKind::ALL.into_iter().chain([TenantKind::System]) {
             assert_eq!(TenantKind::parse(kind.as_str()), Some(kind));
         }
         assert_eq!(TenantKind::parse("City"), None);

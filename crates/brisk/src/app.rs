@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use axum::Router;
+use brisk_auth::AuthConfig;
 use brisk_config::{ConfigErrors, Mistake, Origin, Sections, Settings};
 use brisk_core::{Clock, Ids};
 use brisk_http::EdgeConfig;
@@ -128,6 +129,7 @@ impl App {
             telemetry: sections.take("telemetry"),
             database: sections.take("database"),
             redis: sections.take("redis"),
+            auth: sections.take("auth"),
         };
         let services = take(self.services, self.only.as_deref(), &mut sections);
         let mut outcome = sections.finish();
@@ -197,6 +199,7 @@ pub(crate) struct Parts {
     pub(crate) telemetry: TelemetryConfig,
     pub(crate) database: DatabaseSettings,
     pub(crate) redis: RedisSettings,
+    pub(crate) auth: AuthConfig,
 }
 
 /// An app whose settings are right.

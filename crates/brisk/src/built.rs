@@ -1,7 +1,10 @@
 //! What a service brings to a running program.
 
 use std::fmt;
+use std::sync::Arc;
 
+use axum::Router;
+use brisk_auth::Accounts;
 use brisk_http::{HealthCheck, RouteRule};
 use brisk_jobs::{Schedule, Worker};
 use futures::future::BoxFuture;
@@ -21,6 +24,26 @@ pub struct Built {
     pub(crate) checks: Vec<HealthCheck>,
     pub(crate) rules: Vec<RouteRule>,
     pub(crate) on_shutdown: Option<Hook>,
+    pub(crate) root: Option<Router>,
+    pub(crate) accounts: Option<Arc<dyn Accounts>>,
+    pub(crate) notices: Vec<Notice>,
+}
+
+/// What whoever started the program should read, once.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// What it is about, in a word or two.
+    pub label: &'static str,
+    /// A path of this program; it may have a secret in it, so it belongs on the terminal and in no log.
+    pub path: String,
+}
+
+impl fmt::Debug for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Notice")
+            .field("label", &self.label)
+            .finish_non_exhaustive()
+    }
 }
 
 impl fmt::Debug for Built {
@@ -40,6 +63,27 @@ impl Built {
             api,
             ..Self::default()
         }
+    }
+
+    /// Adds routes at the root of the installation, whatever services run: what standards expect there.
+    #[must_use]
+    pub fn root(mut self, routes: Router) -> Self {
+        self.root = Some(routes);
+        self
+    }
+
+    /// Answers for whom tokens speak, for all services of the program.
+    #[must_use]
+    pub fn accounts(mut self, accounts: Arc<dyn Accounts>) -> Self {
+        self.accounts = Some(accounts);
+        self
+    }
+
+    /// Adds something for whoever started the program to read.
+    #[must_use]
+    pub fn notice(mut self, label: &'static str, path: String) -> Self {
+        self.notices.push(Notice { label, path });
+        self
     }
 
     /// Adds a worker for one kind of job.

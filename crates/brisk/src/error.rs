@@ -25,6 +25,9 @@ pub enum Error {
     /// The master key cannot be read or made.
     #[error("cannot use the master key")]
     MasterKey(#[source] brisk_auth::Error),
+    /// The keys that sign tokens cannot be read or made.
+    #[error("cannot use the signing keys of tokens")]
+    Tokens(#[source] brisk_auth::Error),
     /// The database cannot be opened or migrated.
     #[error("cannot {what}")]
     Database {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use brisk_auth::{Keys, MasterKey, TenantDirectory, Tenants};
+use brisk_auth::{AuthConfig, Keys, MasterKey, TenantDirectory, Tenants, Tokens};
 use brisk_cache::Caches;
 use brisk_core::{Clock, Ids, Scope, TenantId};
 use brisk_db::{CursorKey, Db, Session};
@@ -30,6 +30,10 @@ pub struct Kit {
     pub tenants: TenantDirectory,
     /// API keys.
     pub keys: Keys,
+    /// Access tokens, ours and those of the issuers that are taken.
+    pub tokens: Tokens,
+    /// The section `[auth]` of the settings.
+    pub auth: Arc<AuthConfig>,
     /// Where jobs are put in.
     pub queue: Queue,
     /// The secret from which a service derives its own keys.

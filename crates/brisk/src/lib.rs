@@ -24,7 +24,7 @@ pub mod testing;
 
 pub use app::{App, Checked};
 pub use brisk_auth::{MasterKey, Purpose};
-pub use built::Built;
+pub use built::{Built, Notice};
 pub use database::statements;
 pub use error::Error;
 pub use kit::Kit;
@@ -56,8 +56,8 @@ pub mod prelude {
         statements,
     };
     pub use brisk_http::{
-        Answers, Caller, HealthCheck, Json, List, ListQuery, Page, Path, Problem, Query,
-        RequireRole, RouteRule, TenantScope,
+        Answers, Auth, Caller, Environment, FreshAuth, HealthCheck, Json, List, ListQuery, Page,
+        Path, Problem, Query, RequirePermission, RequireRole, RouteRule, TenantScope,
     };
     pub use brisk_jobs::{Handler, Job, JobContext, JobOutcome, NewJob, Schedule, Worker};
     pub use utoipa::ToSchema;

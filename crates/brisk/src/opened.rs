@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
-use brisk_auth::{Keys, MasterKey, Purpose, TenantDirectory};
+use brisk_auth::{AuthConfig, Keys, MasterKey, Purpose, TenantDirectory, TenantKind, Tokens};
 use brisk_cache::Caches;
 use brisk_core::TenantId;
 use brisk_db::{CursorKey, Db, Declared, Finding, MigrationSet};
@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::app::{Checked, Pages, Parts};
-use crate::authenticate::{ByKey, Served};
+use crate::authenticate::{Callers, Served};
 use crate::built::Hook;
 use crate::mount::{Mounted, forgive_slashes, mount};
 use crate::running::{Budget, Running};
@@ -89,10 +89,23 @@ impl Opened {
         if applied > 0 {
             tracing::info!(applied, "the database's tables are up to date");
         }
+        let auth = parts.auth.clone().with_issuer_or(DEVELOPMENT_ISSUER);
+        let (clock, ids) = (checked.clock.clone(), checked.ids.clone());
+        let tokens = match Tokens::start(&db, clock, ids, &master_key, &auth).await {
+            Ok(tokens) => tokens,
+            Err(e) => {
+                db.close().await;
+                return Err(Error::Tokens(e));
+            }
+        };
         let kit = kit(
             &parts,
             db,
-            master_key,
+            Secrets {
+                master_key,
+                tokens,
+                auth: Arc::new(auth),
+            },
             telemetry,
             checked.clock,
             checked.ids,
@@ -217,6 +230,12 @@ impl Opened {
         let mut mounted = Vec::new();
         let mut tasks = Vec::new();
         let mut hooks: Vec<(&'static str, Hook)> = Vec::new();
+        let mut accounts = None;
+        let mut notices = Vec::new();
+        let mut pages = self
+            .pages
+            .take()
+            .map_or_else(Router::new, |make| make(&kit));
         // Also where nobody listens: on PostgreSQL it keeps the outbox small. Where nothing is captured there is nothing to
         // look at.
         let changes = kit.db.changes();
@@ -235,6 +254,11 @@ impl Opened {
             checks.extend(built.checks);
             tasks.extend(built.tasks);
             hooks.extend(built.on_shutdown.map(|hook| (name, hook)));
+            accounts = built.accounts.or(accounts);
+            notices.extend(built.notices);
+            if let Some(root) = built.root {
+                pages = pages.merge(root);
+            }
             mounted.push(Mounted {
                 name,
                 api: built.api,
@@ -242,16 +266,12 @@ impl Opened {
             });
         }
         let names: Vec<_> = mounted.iter().map(|m| m.name).collect();
-        let pages = self
-            .pages
-            .take()
-            .map_or_else(Router::new, |make| make(&kit));
         let (api, rules) = mount(mounted, pages);
         let edge = Edge::new(
             self.parts.http.clone(),
             brisk_http::Parts {
                 environment: kit.environment,
-                authenticate: Arc::new(ByKey(kit.keys.clone())),
+                authenticate: Arc::new(Callers::new(&kit, accounts)),
                 tenants: Some(Arc::new(Served(kit.tenants.clone()))),
                 perf: Arc::clone(&kit.perf),
                 prometheus: Some(kit.telemetry.prometheus().clone()),
@@ -293,6 +313,7 @@ impl Opened {
             jobs_stop,
             hooks,
             budget,
+            notices,
         })
     }
 
@@ -305,10 +326,10 @@ impl Opened {
         match self
             .kit
             .tenants_in(&session)
-            .page(TenantId::PLATFORM, 1)
+            .page(TenantId::PLATFORM, 2)
             .await
         {
-            Ok(tenants) if tenants.is_empty() => {}
+            Ok(tenants) if tenants.iter().all(|t| t.kind == TenantKind::System) => {}
             Ok(_) => return,
             Err(e) => {
                 tracing::warn!(error = %e, "whether there are tenants cannot be found out, so no demo is made");
@@ -348,10 +369,20 @@ fn key_file(database: &Path) -> PathBuf {
     database.with_file_name("brisk.key")
 }
 
+/// Who signs our tokens outside production, where no address of the installation is set: the same on all nodes.
+const DEVELOPMENT_ISSUER: &str = "http://localhost:8080";
+
+/// What the kit knows and nobody else should.
+struct Secrets {
+    master_key: MasterKey,
+    tokens: Tokens,
+    auth: Arc<AuthConfig>,
+}
+
 fn kit(
     parts: &Parts,
     db: Db,
-    master_key: MasterKey,
+    secrets: Secrets,
     telemetry: Telemetry,
     clock: brisk_core::Clock,
     ids: brisk_core::Ids,
@@ -363,7 +394,9 @@ fn kit(
         tenants: TenantDirectory::new(&db, &clock),
         keys: Keys::start(&db, clock.clone(), ids.clone()),
         queue: Queue::new(clock.clone()),
-        cursor_key: CursorKey::new(master_key.derive(Purpose::Cursor)),
+        cursor_key: CursorKey::new(secrets.master_key.derive(Purpose::Cursor)),
+        tokens: secrets.tokens,
+        auth: secrets.auth,
         perf,
         environment: parts.root.environment,
         stop: CancellationToken::new(),
@@ -371,7 +404,7 @@ fn kit(
         db,
         clock,
         ids,
-        master_key,
+        master_key: secrets.master_key,
         telemetry,
     }
 }

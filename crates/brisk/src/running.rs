@@ -8,7 +8,7 @@ use brisk_http::{ServerReport, stop_signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::built::Hook;
+use crate::built::{Hook, Notice};
 use crate::{Error, Kit};
 
 /// What the steps of the end may take of the whole grace time: three quarters for requests and jobs, which end side by
@@ -43,6 +43,7 @@ pub struct Running {
     pub(crate) jobs_stop: CancellationToken,
     pub(crate) hooks: Vec<(&'static str, Hook)>,
     pub(crate) budget: Budget,
+    pub(crate) notices: Vec<Notice>,
 }
 
 impl std::fmt::Debug for Running {
@@ -67,6 +68,11 @@ impl Running {
     /// Whether the SQLite file was made by this start.
     pub const fn is_first_start(&self) -> bool {
         self.first_start
+    }
+
+    /// What whoever started the program should read.
+    pub fn notices(&self) -> &[Notice] {
+        &self.notices
     }
 
     /// From the beginning of the program to the first request that could be answered.

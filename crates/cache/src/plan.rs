@@ -30,8 +30,6 @@ pub(crate) struct TableRead {
     pub(crate) table: String,
     /// Columns that each row which matters has in common with a parameter.
     pub(crate) equal: Vec<(String, Operand)>,
-    /// It is the only place: the answer is made of these rows alone.
-    pub(crate) is_sole: bool,
 }
 
 /// What a column is compared with.
@@ -282,7 +280,6 @@ impl Reader {
                 tables.push(TableRead {
                     table: table.clone(),
                     equal,
-                    is_sole: false,
                 });
             }
         }
@@ -290,11 +287,7 @@ impl Reader {
         tables.extend(self.named.into_iter().map(|table| TableRead {
             table,
             equal: Vec::new(),
-            is_sole: false,
         }));
-        if let [only] = tables.as_mut_slice() {
-            only.is_sole = true;
-        }
         Plan { tables }
     }
 
@@ -370,8 +363,7 @@ mod tests {
                 Operand::Parameter(n) => format!(" {column}=${}", n + 1),
                 Operand::OneOf(n) => format!(" {column}@${}", n + 1),
             });
-            let sole = if t.is_sole { "!" } else { "" };
-            format!("{}{sole}{}", t.table, equal.collect::<String>())
+            format!("{}{}", t.table, equal.collect::<String>())
         });
         Ok(tables.collect::<Vec<_>>().join("; "))
     }
@@ -379,22 +371,22 @@ mod tests {
     #[test]
     fn one_table_with_what_its_rows_have_in_common() {
         for (text, expected) in [
-            ("SELECT * FROM a WHERE t = $1 AND id = $2", "a! id=$2 t=$1"),
+            ("SELECT * FROM a WHERE t = $1 AND id = $2", "a id=$2 t=$1"),
             (
                 "SELECT count(*) FROM a AS x WHERE (x.t = $1) AND $2 = x.id AND b > $3",
-                "a! id=$2 t=$1",
+                "a id=$2 t=$1",
             ),
-            ("SELECT * FROM a WHERE t = $1 OR id = $2", "a!"),
-            ("SELECT * FROM a WHERE NOT (t = $1)", "a!"),
-            ("SELECT * FROM a WHERE t = $1 AND lower(b) = $2", "a! t=$1"),
-            ("SELECT * FROM a WHERE t = $1::bigint", "a!"),
+            ("SELECT * FROM a WHERE t = $1 OR id = $2", "a"),
+            ("SELECT * FROM a WHERE NOT (t = $1)", "a"),
+            ("SELECT * FROM a WHERE t = $1 AND lower(b) = $2", "a t=$1"),
+            ("SELECT * FROM a WHERE t = $1::bigint", "a"),
             (
                 "SELECT id, k AS brisk_key FROM a WHERE t = $1 AND k = ANY($2::bigint[])",
-                "a! k@$2 t=$1",
+                "a k@$2 t=$1",
             ),
             (
                 "SELECT x FROM (SELECT x, row_number() OVER (PARTITION BY k ORDER BY x) n FROM a WHERE t = $1 AND k = ANY($2::bigint[])) r WHERE n <= 3",
-                "a! k@$2 t=$1",
+                "a k@$2 t=$1",
             ),
             ("SELECT 1", ""),
         ] {
@@ -443,25 +435,25 @@ mod tests {
             // A name that WITH gives means the table where it is not given yet, and outside of the query that gives it.
             (
                 "WITH a AS (SELECT * FROM a WHERE t = $1) SELECT * FROM a",
-                "a! t=$1",
+                "a t=$1",
             ),
             (
                 "WITH c AS (SELECT * FROM a WHERE t = $1), a AS (SELECT * FROM c) SELECT * FROM a",
-                "a! t=$1",
+                "a t=$1",
             ),
             (
                 "SELECT * FROM b WHERE t = $1 AND EXISTS (WITH b AS (SELECT 1) SELECT 1 FROM b)",
-                "b! t=$1",
+                "b t=$1",
             ),
             (
                 "WITH RECURSIVE r AS (SELECT id FROM a WHERE t = $1 UNION ALL SELECT a.up FROM a JOIN r ON a.id = r.up WHERE a.t = $1) SELECT * FROM r",
                 "a t=$1; a t=$1",
             ),
             // A table may be called as a function is.
-            ("SELECT * FROM rank WHERE t = $1", "rank! t=$1"),
+            ("SELECT * FROM rank WHERE t = $1", "rank t=$1"),
             (
                 "SELECT * FROM a, json_each($2) j WHERE a.t = $1 AND a.k = j.value",
-                "a! t=$1",
+                "a t=$1",
             ),
             // An alias means what stands around it, not what stands beside it.
             (

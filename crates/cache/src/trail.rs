@@ -279,9 +279,6 @@ impl Trail {
             Some(_) => Tag::Tenant(Arc::clone(&board), place),
             None => Tag::Table(Arc::clone(&board)),
         };
-        if !read.is_sole {
-            return Ok(Tags::from_iter([broad()]));
-        }
         let Some((columns, rows)) = rows(read, &captured, of.values) else {
             return Ok(Tags::from_iter([broad()]));
         };

@@ -76,6 +76,12 @@ impl Default for LoadOptions {
             short_names: vec![
                 ("BRISK_LISTEN", "http.listen"),
                 ("BRISK_LOG_LEVEL", "telemetry.log_level"),
+                // Who reads about the identity service looks for them there; every service's tokens depend on them.
+                ("BRISK_IDENTITY_MASTER_KEY", "master_key"),
+                ("BRISK_IDENTITY_PUBLIC_BASE", "auth.public_base"),
+                ("BRISK_IDENTITY_ISSUER", "auth.issuer"),
+                ("BRISK_IDENTITY_AUDIENCE", "auth.audience"),
+                ("BRISK_IDENTITY_TOKEN_ACCESS_TTL", "auth.access_ttl"),
             ],
         }
     }

@@ -27,7 +27,7 @@ pub use ids::TenantId;
 pub use jiff as __jiff;
 pub use ledger::{Layer, Ledger, StatementUse, Summary};
 pub use permission::Permissions;
-pub use principal::{Origin, Principal, PrincipalKind, Role, SignIn};
+pub use principal::{Origin, Principal, PrincipalKind, Profile, Role, SignIn};
 pub use print::{Print, PrintKind};
 pub use scope::{RequestId, Scope};
 #[doc(hidden)]

@@ -1,5 +1,9 @@
 //! Who is asking.
 
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -112,6 +116,26 @@ pub struct Principal {
     pub sign_in: Option<SignIn>,
 }
 
+/// What the service that knows the caller has read of it; of a type that only that service knows, so that it reads it once for
+/// each request.
+#[derive(Clone)]
+pub struct Profile(pub Arc<dyn Any + Send + Sync>);
+
+impl fmt::Debug for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Profile(..)")
+    }
+}
+
+/// The same reading.
+impl PartialEq for Profile {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Profile {}
+
 /// How somebody has signed in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignIn {
@@ -125,6 +149,8 @@ pub struct SignIn {
     pub expires_at: Timestamp,
     /// Who vouches for it.
     pub origin: Origin,
+    /// What is known of the person or client besides.
+    pub profile: Option<Profile>,
 }
 
 /// Who vouches for a caller.

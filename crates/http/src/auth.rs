@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use brisk_core::Principal;
+use brisk_core::{Principal, Scope};
 use futures_util::future::BoxFuture;
 use http::header::{AUTHORIZATION, COOKIE};
 use http::request::Parts;
@@ -20,7 +20,7 @@ pub trait Authenticate: Send + Sync + 'static {
             || headers.contains_key(COOKIE)
     }
 
-    /// The principal of these credentials.
+    /// The principal of these credentials; `scope` is that of the public for this request: its deadline, at its cost.
     ///
     /// # Errors
     ///
@@ -29,9 +29,10 @@ pub trait Authenticate: Send + Sync + 'static {
     fn authenticate<'a>(
         &'a self,
         parts: &'a Parts,
+        scope: &'a Scope,
     ) -> BoxFuture<'a, Result<Arc<Principal>, Problem>>;
 
-    /// Looks once more, past every cache, whether this caller may still come in and has proved within `span` who it is; for what
+    /// Looks once more, past every cache, whether the caller of `scope` may still come in and has proved within `span` who it is; for what
     /// cannot be taken back. Without an own answer nobody has.
     ///
     /// # Errors
@@ -39,10 +40,10 @@ pub trait Authenticate: Send + Sync + 'static {
     /// As [`Authenticate::authenticate`], and [`Problem::reauthenticate`].
     fn confirm<'a>(
         &'a self,
-        principal: &'a Principal,
+        scope: &'a Scope,
         span: Duration,
     ) -> BoxFuture<'a, Result<(), Problem>> {
-        let _ = (principal, span);
+        let _ = (scope, span);
         Box::pin(std::future::ready(Err(Problem::reauthenticate())))
     }
 }
@@ -56,7 +57,11 @@ impl Authenticate for Anonymous {
         false
     }
 
-    fn authenticate<'a>(&'a self, _: &'a Parts) -> BoxFuture<'a, Result<Arc<Principal>, Problem>> {
+    fn authenticate<'a>(
+        &'a self,
+        _: &'a Parts,
+        _: &'a Scope,
+    ) -> BoxFuture<'a, Result<Arc<Principal>, Problem>> {
         Box::pin(std::future::ready(Ok(Arc::new(Principal::anonymous()))))
     }
 }

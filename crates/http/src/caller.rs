@@ -160,9 +160,9 @@ impl<S: Sync> FromRequestParts<S> for FreshAuth {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let Auth(caller) = Auth::from_request_parts(parts, state).await?;
-        let exchange = &caller.0;
-        let confirmed = exchange.authenticate.confirm(&exchange.principal, FRESH);
-        confirmed.await?;
+        let home = caller.principal().tenant.unwrap_or(TenantId::PLATFORM);
+        let scope = caller.scope(home);
+        caller.0.authenticate.confirm(&scope, FRESH).await?;
         Ok(Self(caller))
     }
 }

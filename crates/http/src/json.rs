@@ -1,12 +1,13 @@
 //! JSON bodies in and out.
 
 use axum::body::Body;
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, OptionalFromRequest, Request};
 use axum::response::{IntoResponse, Response};
 use brisk_core::{Class, FieldError};
 use bytes::Bytes;
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
+use http_body::Body as _;
 use http_body_util::{BodyExt, LengthLimitError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -36,6 +37,24 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         read(request).await.map(Self)
+    }
+}
+
+/// A body that may be left out, together with its content type.
+impl<S: Send + Sync, T: DeserializeOwned> OptionalFromRequest<S> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Option<Self>, Problem> {
+        if request.headers().contains_key(CONTENT_TYPE) && !request.body().is_end_stream() {
+            return read(request).await.map(|value| Some(Self(value)));
+        }
+        let body = collect(request.into_body()).await?;
+        // Whoever sends something has to say what it is.
+        if body.is_empty() {
+            Ok(None)
+        } else {
+            Err(not_json())
+        }
     }
 }
 
@@ -75,17 +94,21 @@ async fn read<T: DeserializeOwned>(request: Request) -> Result<T, Problem> {
         .get(CONTENT_TYPE)
         .and_then(|v| v.to_str().ok());
     if !kind.is_some_and(is_json) {
-        return Err(Problem::new(
-            Class::UnsupportedMedia,
-            "unsupported_media_type",
-            "this route reads JSON; send `content-type: application/json`",
-        ));
+        return Err(not_json());
     }
     let bytes = collect(request.into_body()).await?;
     let mut reader = serde_json::Deserializer::from_slice(&bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|e| wrong_shape(&e))?;
     reader.end().map_err(|e| malformed(&e))?;
     Ok(value)
+}
+
+fn not_json() -> Problem {
+    Problem::new(
+        Class::UnsupportedMedia,
+        "unsupported_media_type",
+        "this route reads JSON; send `content-type: application/json`",
+    )
 }
 
 /// `application/json` and `application/anything+json`, with or without parameters.

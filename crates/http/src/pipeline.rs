@@ -12,7 +12,7 @@ use std::time::Instant;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, MatchedPath, Request};
 use axum::response::Response;
-use brisk_core::{Class, Deadline, Ids, Principal, TenantId};
+use brisk_core::{Class, Deadline, Ids, Principal, Scope, TenantId};
 use brisk_telemetry::{PerfStats, names};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -283,7 +283,13 @@ impl Core {
                 }
                 Stage::Auth => {
                     if !flight.plan.is_public && self.authenticate.has_credentials(parts) {
-                        flight.principal = self.authenticate.authenticate(parts).await?;
+                        let scope = Scope::new(
+                            TenantId::PLATFORM,
+                            Arc::clone(&self.public),
+                            flight.deadline,
+                            Arc::clone(&flight.ledger),
+                        );
+                        flight.principal = self.authenticate.authenticate(parts, &scope).await?;
                     }
                 }
                 Stage::CallerLimit => self.limit_caller(flight)?,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use brisk::Kit;
-use brisk_auth::{TenantDirectory, Tenants};
+use brisk_auth::{TenantDirectory, TenantKind, Tenants};
 use brisk_core::{Clock, Scope, TenantId};
 use brisk_db::Db;
 
@@ -49,7 +49,8 @@ impl Publication {
         let tenants = Tenants::new(&session)
             .page(TenantId::PLATFORM, PLACES)
             .await?;
-        Ok(tenants.into_iter().map(|t| (t.slug, t.name)).collect())
+        let cities = tenants.into_iter().filter(|t| t.kind != TenantKind::System);
+        Ok(cities.map(|t| (t.slug, t.name)).collect())
     }
 
     /// The public page of the last thirty days; `None` when there is no such tenant or it publishes nothing.

@@ -148,23 +148,38 @@ impl Section for IdentitySettings {
 
 #[cfg(test)]
 mod tests {
+    use brisk_config::{LoadOptions, Settings};
+
     use super::*;
+
+    fn read(pairs: &[(&str, &str)]) -> Result<(), String> {
+        let overrides = pairs
+            .iter()
+            .map(|(k, v)| (format!("identity.{k}"), (*v).to_owned()));
+        let options = LoadOptions {
+            overrides: overrides.collect(),
+            ..LoadOptions::default()
+        };
+        let settings = Settings::load(options);
+        let mut sections = settings.sections();
+        sections.take::<IdentitySettings>("identity");
+        sections.finish().map(|_| ()).map_err(|e| e.to_string())
+    }
 
     #[test]
     fn every_bad_value_is_named() {
-        let mut problems = Problems::default();
-        IdentitySettings::default().check(&mut problems);
-        assert!(problems.is_empty(), "{problems:?}");
-        let bad = IdentitySettings {
-            token_reuse_grace: Duration::from_secs(61),
-            token_refresh_idle: Duration::ZERO,
-            sessions_max_per_user: 0,
-            password_min: 7,
-            housekeeping: Duration::ZERO,
-            bootstrap_email: Some("a@b.c".to_owned()),
-            ..IdentitySettings::default()
-        };
-        bad.check(&mut problems);
-        assert_eq!(problems.len(), 6, "{problems:?}");
+        assert_eq!(read(&[]), Ok(()));
+        let bad = [
+            ("token_reuse_grace", "61s"),
+            ("token_refresh_idle", "0s"),
+            ("sessions_max_per_user", "0"),
+            ("password_min", "7"),
+            ("housekeeping", "0s"),
+            ("bootstrap_email", "a@b.c"),
+        ];
+        let told = read(&bad).unwrap_err();
+        for (key, _) in bad {
+            assert!(told.contains(key), "{key}: {told}");
+        }
     }
 }

@@ -45,6 +45,7 @@ impl Authenticate for Keys {
     fn authenticate<'a>(
         &'a self,
         parts: &'a request::Parts,
+        _: &'a brisk_core::Scope,
     ) -> BoxFuture<'a, Result<Arc<Principal>, Problem>> {
         Box::pin(async move {
             let key = parts

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use brisk_auth::{Accounts as Source, Claims, NoAccount, TenantStatus};
 use brisk_cache::{Cache, Caches, Policy};
-use brisk_core::{Clock, Origin, Permissions, Principal, PrincipalKind, Scope, SignIn, TenantId};
+use brisk_core::{
+    Clock, Origin, Permissions, Principal, PrincipalKind, Profile, Scope, SignIn, TenantId,
+};
 use brisk_db::{Db, Session};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -166,7 +168,6 @@ pub struct Callers(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     db: Db,
-    session: Session,
     clock: Clock,
     known: Cache<Who, Option<Arc<Account>>>,
     revoked: Cache<(), Arc<HashSet<Uuid>>>,
@@ -180,7 +181,6 @@ impl Callers {
         let known = caches.cache("identity.account", policy.bytes(REMEMBERED));
         let revoked = caches.cache("identity.revoked", policy);
         Self(Arc::new(Inner {
-            session: db.session(Scope::platform("accounts")),
             known: known
                 .weigh(|_, found: &Option<Arc<Account>>| found.as_deref().map_or(0, Account::bytes))
                 .build(),
@@ -198,31 +198,25 @@ impl Callers {
     ///
     /// When the database cannot answer.
     pub(crate) async fn warm(&self) -> Result<(), Error> {
-        self.is_revoked(Uuid::nil()).await.map(|_| ())
+        let scope = Scope::platform("accounts");
+        self.is_revoked(Uuid::nil(), &scope).await.map(|_| ())
     }
 
-    async fn is_revoked(&self, jti: Uuid) -> Result<bool, Error> {
+    /// For what all tenants' callers share, at the cost of `scope`.
+    fn session(&self, scope: &Scope) -> Session {
+        self.0.db.session(scope.for_tenant(TenantId::PLATFORM))
+    }
+
+    async fn is_revoked(&self, jti: Uuid, scope: &Scope) -> Result<bool, Error> {
         let load = async move |session: Session| {
             let all = Revoked(&session).list().await?;
             Ok::<_, brisk_db::Error>(Arc::new(all.into_iter().collect::<HashSet<_>>()))
         };
-        let all = self.0.revoked.get(&self.0.session, &(), load).await?;
+        let all = self.0.revoked.get(&self.session(scope), &(), load).await?;
         Ok(all.contains(&jti))
     }
 
-    /// A person with a session of its own, as the caches know it.
-    ///
-    /// # Errors
-    ///
-    /// When the database is asked and cannot answer.
-    pub async fn account(&self, caller: &Principal) -> Result<Option<Arc<Account>>, Error> {
-        match who(caller) {
-            Some(who) => self.known(who).await,
-            None => Ok(None),
-        }
-    }
-
-    async fn known(&self, who: Who) -> Result<Option<Arc<Account>>, Error> {
+    async fn known(&self, who: Who, scope: &Scope) -> Result<Option<Arc<Account>>, Error> {
         let load = async move |session: Session| {
             let session = session.for_tenant(who.tenant);
             let row = Accounts(&session).get(who.user, who.session).await?;
@@ -233,23 +227,23 @@ impl Callers {
         Ok(self
             .0
             .known
-            .get(&self.0.session, &who, load)
+            .get(&self.session(scope), &who, load)
             .await?
             .into_inner())
     }
 
-    async fn find(&self, claims: &Claims) -> Result<Arc<Principal>, NoAccount> {
+    async fn find(&self, claims: &Claims, scope: &Scope) -> Result<Arc<Principal>, NoAccount> {
         let session = claims.session.ok_or(NoAccount::Void("it has no session"))?;
         let who = Who {
             tenant: claims.tenant,
             user: UserId(claims.subject),
             session: SessionId(session),
         };
-        let account = self.known(who).await.map_err(NoAccount::unknown)?;
+        let account = self.known(who, scope).await.map_err(NoAccount::unknown)?;
         let account = account.ok_or(NoAccount::Void("there is no such user"))?;
         let standing = account.check(claims.epoch, self.0.clock.now())?;
         if self
-            .is_revoked(claims.jti)
+            .is_revoked(claims.jti, scope)
             .await
             .map_err(NoAccount::unknown)?
         {
@@ -268,23 +262,28 @@ impl Callers {
                 at: standing.auth_time,
                 expires_at: claims.expires_at,
                 origin: Origin::Own,
+                profile: Some(Profile(account)),
             }),
         }))
     }
 
-    async fn read_again(&self, caller: &Principal) -> Result<(), NoAccount> {
-        let who = who(caller).ok_or(NoAccount::Void("it is no person of ours"))?;
-        let session = self
-            .0
-            .db
-            .session(Scope::system(who.tenant, "accounts"))
-            .primary();
+    async fn read_again(&self, scope: &Scope) -> Result<(), NoAccount> {
+        let who = who(scope.principal()).ok_or(NoAccount::Void("it is no person of ours"))?;
+        let session = self.0.db.session(scope.for_tenant(who.tenant)).primary();
         let row = Accounts(&session).get(who.user, who.session).await;
         let row = row.map_err(NoAccount::unknown)?;
         let row = row.ok_or(NoAccount::Void("there is no such user"))?;
         let account = Account::new(who.tenant, who.user, row);
         // The epoch was compared when the token was looked at; what it is now ends a token that is older.
         account.check(account.epoch, self.0.clock.now()).map(|_| ())
+    }
+}
+
+impl Account {
+    /// The caller, as it was read for this request; none for machines and people of other issuers.
+    pub fn of(caller: &Principal) -> Option<&Self> {
+        let profile = caller.sign_in.as_ref()?.profile.as_ref()?;
+        profile.0.downcast_ref()
     }
 }
 
@@ -305,11 +304,12 @@ impl Source for Callers {
     fn caller<'a>(
         &'a self,
         claims: &'a Claims,
+        scope: &'a Scope,
     ) -> BoxFuture<'a, Result<Arc<Principal>, NoAccount>> {
-        self.find(claims).boxed()
+        self.find(claims, scope).boxed()
     }
 
-    fn confirm<'a>(&'a self, caller: &'a Principal) -> BoxFuture<'a, Result<(), NoAccount>> {
-        self.read_again(caller).boxed()
+    fn confirm<'a>(&'a self, scope: &'a Scope) -> BoxFuture<'a, Result<(), NoAccount>> {
+        self.read_again(scope).boxed()
     }
 }

@@ -23,7 +23,7 @@ const BATCH: usize = 256;
 
 /// Writes the audit log. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Audit(Arc<Inner>);
+pub(crate) struct Audit(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {

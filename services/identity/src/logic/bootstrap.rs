@@ -85,14 +85,14 @@ pub(crate) async fn from_settings(state: &IdentityState) -> Result<(), Error> {
 }
 
 /// Whether nobody runs the installation yet.
-pub(crate) async fn is_open(state: &IdentityState, session: &Session) -> Result<bool, Error> {
+pub(crate) async fn is_open(session: &Session) -> Result<bool, Error> {
     Ok(AllTenants(session).staff().await? == 0)
 }
 
 /// A token with which somebody makes the first administrator; none where there is one.
 pub(crate) async fn offer(state: &IdentityState) -> Result<Option<Secret>, Error> {
     let session = state.db.session(Scope::platform("identity.setup"));
-    if !is_open(state, &session).await? {
+    if !is_open(&session).await? {
         return Ok(None);
     }
     let token = Secret::random(PREFIX)?;
@@ -125,7 +125,7 @@ pub(crate) async fn setup(
     device: &Device,
 ) -> Result<(User, Granted), Error> {
     let session = state.platform(scope);
-    if !is_open(state, &session).await? {
+    if !is_open(&session).await? {
         return Err(GONE);
     }
     let mut errors: Vec<FieldError> = Vec::new();
@@ -203,7 +203,7 @@ pub(crate) async fn first(
                 .lock_system_tenant(state.clock.now())
                 .await?;
             let tenant = tenant.ok_or(GONE)?;
-            if !is_open(state, &session).await? {
+            if !is_open(&session).await? {
                 return Err(GONE);
             }
             SetupTokens(&session).delete().await?;

@@ -43,9 +43,7 @@ impl Housekeeper {
             let erased = AllTenants(&session)
                 .delete_ended(before, now, BATCH)
                 .await?;
-            let is_more = erased
-                .iter()
-                .any(|(_, rows)| i64::try_from(*rows) >= Ok(BATCH));
+            let is_more = erased.iter().any(|(_, rows)| *rows >= BATCH.unsigned_abs());
             for (what, rows) in erased.iter().filter(|(_, rows)| *rows > 0) {
                 tracing::debug!(what, rows, "erased what has ended");
             }

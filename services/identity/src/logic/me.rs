@@ -58,7 +58,8 @@ pub(crate) fn own(caller: &Principal) -> Result<(UserId, SessionId), Error> {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct OwnChange {
     pub(crate) full_name: Option<String>,
-    pub(crate) locale: Option<Option<String>>,
+    /// Empty takes it away.
+    pub(crate) locale: Option<String>,
     pub(crate) metadata: Option<Value>,
 }
 
@@ -85,9 +86,8 @@ pub(crate) async fn update(
     }
     if change
         .locale
-        .iter()
-        .flatten()
-        .any(|locale| !is_locale(locale))
+        .as_deref()
+        .is_some_and(|tag| !tag.is_empty() && !is_locale(tag))
     {
         errors.push(FieldError::new(
             "locale",
@@ -122,7 +122,7 @@ pub(crate) async fn update(
                 user.full_name = name.trim().to_owned();
             }
             if let Some(locale) = &change.locale {
-                user.locale.clone_from(locale);
+                user.locale = Some(locale.clone()).filter(|tag| !tag.is_empty());
             }
             if let Some(metadata) = &change.metadata {
                 user.metadata.clone_from(metadata);

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use brisk_auth::{NewTenant, Tenant, TenantKind, Tenants};
 use brisk_core::TenantId;
-use brisk_db::Session;
+use brisk_db::{Batch, OnConflict, Session};
 
 use crate::error::Error;
 use crate::ids::RoleId;
 use crate::model::catalogue::{BUILTINS, OF_TENANTS, OF_THE_PLATFORM, OWNER, STAFF};
 use crate::model::slug::slug;
 use crate::state::IdentityState;
-use crate::store::role::{NewRoleRow, PermissionRow, Roles};
+use crate::store::role::{self, NewRoleRow, PermissionRow, Roles};
 
 /// Tries to find a slug that is free.
 const SLUGS: usize = 5;
@@ -68,29 +68,29 @@ fn suffix(state: &IdentityState) -> String {
 
 /// Gives the tenant of `session` its roles; answers that of its owners. What is there already stays as it is.
 pub(crate) async fn furnish(state: &IdentityState, session: &Session) -> Result<RoleId, Error> {
-    let roles = Roles(session);
     let now = state.clock.now();
-    let mut made = HashMap::new();
-    let rows = BUILTINS.iter().map(|role| {
-        let id = RoleId(state.ids.uuid());
-        made.insert(role.name, id);
-        NewRoleRow {
-            id,
-            tenant_id: session.tenant(),
-            name: role.name.to_owned(),
-            description: role.description.to_owned(),
-            is_default: role.is_default,
-            is_builtin: true,
-            created_at: now,
-            updated_at: now,
-        }
+    let ids = BUILTINS
+        .iter()
+        .map(|role| (role.name, RoleId(state.ids.uuid())));
+    let made: HashMap<_, _> = ids.collect();
+    let rows = BUILTINS.iter().map(|role| NewRoleRow {
+        id: made[role.name],
+        tenant_id: session.tenant(),
+        name: role.name.to_owned(),
+        description: role.description.to_owned(),
+        is_default: role.is_default,
+        is_builtin: true,
+        created_at: now,
+        updated_at: now,
     });
-    let rows = rows.collect();
-    roles.insert_many(rows).await?;
-    for role in &BUILTINS {
+    let grants = BUILTINS.iter().map(|role| {
         let names = role.permissions.iter().map(|&name| name.to_owned());
-        roles.grant(made[role.name], names.collect()).await?;
-    }
+        (session.tenant(), made[role.name], names.collect())
+    });
+    let mut batch = Batch::new();
+    batch.insert_many(rows.collect(), OnConflict::Fail);
+    batch.run_each(&role::GRANT, grants);
+    session.batch(batch).await?;
     Ok(made[OWNER])
 }
 

@@ -50,7 +50,8 @@ pub(crate) async fn reserve(
         Some(device) => (Scope::Device, key(&[&own, device.as_bytes()])),
         None => (Scope::Account, own),
     };
-    let rows = Throttle(session).reserve(Try {
+    let throttle = Throttle(session);
+    let rows = throttle.reserve(Try {
         scope,
         key: own,
         email_key: key(&[guess.email.as_bytes()]),
@@ -62,14 +63,11 @@ pub(crate) async fn reserve(
     });
     let rows = rows.await?;
     let is_device = scope == Scope::Device;
-    let locked = rows.iter().filter(|row| {
-        let is_out = match row.scope {
-            Scope::Ip => row.locked_until.is_some_and(|end| end > now),
-            // Its own count is what holds a known device.
-            Scope::Email if is_device => false,
-            _ => row.last_try_id != id,
-        };
-        is_out
+    let locked = rows.iter().filter(|row| match row.scope {
+        Scope::Ip => row.locked_until.is_some_and(|end| end > now),
+        // Its own count is what holds a known device.
+        Scope::Email if is_device => false,
+        _ => row.last_try_id != id,
     });
     refuse(locked, now)
 }
@@ -96,8 +94,10 @@ pub(crate) async fn failed(
     ip: Option<IpAddr>,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let counted = Throttle(session).count(Scope::Ip, network(ip), ids.uuid(), now);
-    counted.await.map(|_| ()).map_err(Error::from)
+    Throttle(session)
+        .count(Scope::Ip, network(ip), ids.uuid(), now)
+        .await?;
+    Ok(())
 }
 
 /// Counts one event under a key of a scope of its own.

@@ -135,7 +135,7 @@ impl Entry {
 
     /// To what it was done.
     #[must_use]
-    pub fn on(mut self, kind: &'static str, id: impl ToString) -> Self {
+    pub fn on(mut self, kind: &'static str, id: impl std::fmt::Display) -> Self {
         self.resource = (kind, id.to_string());
         self
     }

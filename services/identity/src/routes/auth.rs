@@ -220,14 +220,12 @@ async fn refresh(
     body: Option<Json<RefreshBody>>,
 ) -> Result<Response, Problem> {
     let Json(body) = body.unwrap_or_default();
-    let presented = match body.refresh_token {
-        Some(token) => token,
-        None => {
-            let token = cookies.refresh(&state)?.map(str::to_owned);
-            let token = token.ok_or(Error::InvalidRefreshToken("there is none"))?;
-            cookies.answer_in_cookie();
-            token
-        }
+    let presented = if let Some(token) = body.refresh_token {
+        token
+    } else {
+        let token = cookies.refresh(&state)?.map(str::to_owned);
+        cookies.answer_in_cookie();
+        token.ok_or(Error::InvalidRefreshToken("there is none"))?
     };
     let mut granted = renewal::refresh(&state, &public(&caller), &presented, &device).await?;
     Ok(answer(

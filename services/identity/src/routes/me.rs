@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use brisk_core::Permissions;
 use brisk_http::{Auth, Json, Problem, ProblemBody, json_with_etag};
 use http::{HeaderMap, StatusCode};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -74,14 +74,10 @@ impl<'a> Me<'a> {
         (status = 404, body = ProblemBody),
     )
 )]
-async fn get(
-    State(state): State<IdentityState>,
-    Auth(caller): Auth,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    let account = state.callers.account(caller.principal()).await?;
+async fn get(Auth(caller): Auth, headers: HeaderMap) -> Result<Response, Problem> {
+    let account = Account::of(caller.principal());
     let account = account.ok_or(Error::NotFound { what: "account" })?;
-    Ok(json_with_etag(&headers, &Me::new(&account)))
+    Ok(json_with_etag(&headers, &Me::new(account)))
 }
 
 /// The same as `/users/me`.
@@ -97,12 +93,8 @@ async fn get(
         (status = 404, body = ProblemBody),
     )
 )]
-async fn get_of_auth(
-    state: State<IdentityState>,
-    caller: Auth,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    get(state, caller, headers).await
+async fn get_of_auth(caller: Auth, headers: HeaderMap) -> Result<Response, Problem> {
+    get(caller, headers).await
 }
 
 /// What people change about themselves; what is left out stays.
@@ -110,19 +102,10 @@ async fn get_of_auth(
 #[serde(deny_unknown_fields)]
 struct OwnChangeBody {
     full_name: Option<String>,
-    /// A language tag; null takes it away.
-    #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<String>)]
-    locale: Option<Option<String>>,
+    /// A language tag; an empty one takes it away.
+    locale: Option<String>,
     /// An object of at most 4 KiB.
     metadata: Option<Value>,
-}
-
-/// Tells null from what is left out.
-fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    from: D,
-) -> Result<Option<Option<T>>, D::Error> {
-    Option::deserialize(from).map(Some)
 }
 
 /// Changes the caller's own profile. The address is changed at `/users/me/email`.

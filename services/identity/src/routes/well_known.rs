@@ -65,7 +65,7 @@ fn server(state: &IdentityState, base: &str) -> Value {
     })
 }
 
-/// The same with what OpenID Connect Discovery asks for, because many verifiers read only this one. Nobody can be sent here to
+/// The same with what `OpenID` Connect Discovery asks for, because many verifiers read only this one. Nobody can be sent here to
 /// sign in for another application; the address says so in a way that cannot be followed.
 fn openid(state: &IdentityState, base: &str) -> Value {
     let mut document = server(state, base);

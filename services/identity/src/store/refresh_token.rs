@@ -20,17 +20,6 @@ pub(crate) struct NewRefreshTokenRow {
     pub(crate) expires_at: Timestamp,
 }
 
-/// A token that somebody shows.
-#[derive(Clone, Debug, FromRow)]
-pub(crate) struct RefreshTokenRow {
-    pub(crate) tenant_id: TenantId,
-    pub(crate) session_id: SessionId,
-    pub(crate) user_id: UserId,
-    pub(crate) generation: i64,
-    pub(crate) expires_at: Timestamp,
-    pub(crate) consumed_at: Option<Timestamp>,
-}
-
 /// The token that was given out after another one.
 #[derive(Clone, Debug, FromRow)]
 pub(crate) struct SuccessorRow {

@@ -50,7 +50,7 @@ statements! {
            VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
 
     /// The role of a name.
-    pub(crate) BY_NAME(tenant: TenantId, name: String) -> Option<RoleId>
+    pub(crate) BY_NAME(tenant: TenantId, name: String) -> Option<Uuid>
         = "SELECT id FROM identity_roles WHERE tenant_id = $1 AND name = $2";
 }
 
@@ -58,10 +58,6 @@ statements! {
 pub(crate) struct Roles<'a>(pub(crate) &'a Session);
 
 impl Roles<'_> {
-    pub(crate) async fn insert_many(&self, rows: Vec<NewRoleRow>) -> Result<u64, Error> {
-        self.0.insert_many(rows, OnConflict::Fail).await
-    }
-
     /// Fills the catalogue with what is not in it.
     pub(crate) async fn insert_permissions(&self, rows: Vec<PermissionRow>) -> Result<u64, Error> {
         self.0.insert_many(rows, OnConflict::Skip).await
@@ -84,8 +80,7 @@ impl Roles<'_> {
     }
 
     pub(crate) async fn by_name(&self, name: &str) -> Result<Option<RoleId>, Error> {
-        self.0
-            .run(&BY_NAME, (self.0.tenant(), name.to_owned()))
-            .await
+        let params = (self.0.tenant(), name.to_owned());
+        Ok(self.0.run(&BY_NAME, params).await?.map(RoleId))
     }
 }

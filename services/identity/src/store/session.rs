@@ -2,7 +2,7 @@
 
 use brisk_auth::TenantStatus;
 use brisk_core::TenantId;
-use brisk_db::{Affected, Error, FromRow, Json, One, Record, Session, statements};
+use brisk_db::{Affected, Error, FromRow, Json, Record, Session, statements};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -103,11 +103,6 @@ statements! {
              SELECT id FROM identity_sessions
              WHERE tenant_id = $1 AND user_id = $2 AND revoked_at IS NULL AND idle_expires_at > $5
              ORDER BY last_used_at DESC, id DESC LIMIT 1000 OFFSET $3)";
-
-    /// How many live sessions a person has.
-    pub(crate) COUNT(tenant: TenantId, user: UserId, now: Timestamp) -> One<i64>
-        = "SELECT count(*) AS n FROM identity_sessions
-           WHERE tenant_id = $1 AND user_id = $2 AND revoked_at IS NULL AND idle_expires_at > $3";
 }
 
 /// Everything asked of `identity_sessions`; each statement filters by the session's tenant.
@@ -168,9 +163,5 @@ impl Sessions<'_> {
     ) -> Result<u64, Error> {
         let params = (self.0.tenant(), user, keep, RevokeReason::Limit, now);
         self.0.run(&REVOKE_OLDEST, params).await
-    }
-
-    pub(crate) async fn count(&self, user: UserId, now: Timestamp) -> Result<i64, Error> {
-        self.0.run(&COUNT, (self.0.tenant(), user, now)).await
     }
 }

@@ -56,7 +56,7 @@ statements! {
              EXISTS (SELECT 1 FROM identity_totp f
                 WHERE f.tenant_id = u.tenant_id AND f.user_id = u.id AND f.confirmed_at IS NOT NULL)
            FROM identity_users u JOIN brisk_tenants t ON t.id = u.tenant_id
-           WHERE u.email_norm = $1 AND u.deleted_at IS NULL AND ($2 IS NULL OR u.tenant_id = $2)
+           WHERE u.email_norm = $1 AND u.deleted_at IS NULL AND (CAST($2 AS bigint) IS NULL OR u.tenant_id = $2)
            LIMIT 2";
 
     /// Uses a refresh token, once: of any number of callers one gets the row.

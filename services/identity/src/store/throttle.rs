@@ -1,7 +1,7 @@
 //! Counters of guesses.
 //!
 //! A try is counted before the password is looked at, and a success takes nothing back: it shows as the user's last sign-in,
-//! and the next try begins to count anew where that is not older than the try before it. So a hundred guesses at once are a
+//! and the next try begins to count anew where that is later than the try before it. So a hundred guesses at once are a
 //! hundred, and a sign-in costs one statement here.
 
 use brisk_core::TenantId;
@@ -51,34 +51,34 @@ statements! {
              failures = CASE
                WHEN identity_login_throttle.scope = 'ip' THEN CASE
                  WHEN identity_login_throttle.last_try_at < $18 THEN 0 ELSE identity_login_throttle.failures END
-               WHEN identity_login_throttle.last_try_at < $9 OR identity_login_throttle.last_try_at <= (
+               WHEN identity_login_throttle.last_try_at < $9 OR identity_login_throttle.last_try_at < (
                  SELECT max(u.last_login_at) FROM identity_users u WHERE u.email_norm = $7 AND u.deleted_at IS NULL
-                   AND ($8 IS NULL OR u.tenant_id = $8 OR identity_login_throttle.scope = 'email')) THEN 1
+                   AND (CAST($8 AS bigint) IS NULL OR u.tenant_id = $8 OR identity_login_throttle.scope = 'email')) THEN 1
                WHEN identity_login_throttle.locked_until > $5 THEN identity_login_throttle.failures
                ELSE identity_login_throttle.failures + 1 END,
              locked_until = CASE
                WHEN identity_login_throttle.scope = 'ip' THEN identity_login_throttle.locked_until
-               WHEN identity_login_throttle.last_try_at < $9 OR identity_login_throttle.last_try_at <= (
+               WHEN identity_login_throttle.last_try_at < $9 OR identity_login_throttle.last_try_at < (
                  SELECT max(u.last_login_at) FROM identity_users u WHERE u.email_norm = $7 AND u.deleted_at IS NULL
-                   AND ($8 IS NULL OR u.tenant_id = $8 OR identity_login_throttle.scope = 'email')) THEN NULL
+                   AND (CAST($8 AS bigint) IS NULL OR u.tenant_id = $8 OR identity_login_throttle.scope = 'email')) THEN NULL
                WHEN identity_login_throttle.locked_until > $5 THEN identity_login_throttle.locked_until
                WHEN identity_login_throttle.scope = 'email' THEN
-                 CASE WHEN identity_login_throttle.failures + 1 >= $17 THEN $16 END
-               ELSE CASE identity_login_throttle.failures + 1 - $10 WHEN 0 THEN $11 WHEN 1 THEN $12 WHEN 2 THEN $13
-                 WHEN 3 THEN $14 WHEN 4 THEN $15
-                 ELSE CASE WHEN identity_login_throttle.failures + 1 > $10 THEN $16 END END END,
+                 CASE WHEN identity_login_throttle.failures + 1 >= $17 THEN CAST($16 AS timestamptz) END
+               ELSE CASE identity_login_throttle.failures + 1 - $10 WHEN 0 THEN CAST($11 AS timestamptz) WHEN 1 THEN CAST($12 AS timestamptz) WHEN 2 THEN CAST($13 AS timestamptz)
+                 WHEN 3 THEN CAST($14 AS timestamptz) WHEN 4 THEN CAST($15 AS timestamptz)
+                 ELSE CASE WHEN identity_login_throttle.failures + 1 > $10 THEN CAST($16 AS timestamptz) END END END,
              last_try_id = CASE
                WHEN identity_login_throttle.scope <> 'ip' AND (identity_login_throttle.last_try_at < $9
-                 OR identity_login_throttle.last_try_at <= (
+                 OR identity_login_throttle.last_try_at < (
                    SELECT max(u.last_login_at) FROM identity_users u WHERE u.email_norm = $7 AND u.deleted_at IS NULL
-                     AND ($8 IS NULL OR u.tenant_id = $8 OR identity_login_throttle.scope = 'email'))) THEN $6
+                     AND (CAST($8 AS bigint) IS NULL OR u.tenant_id = $8 OR identity_login_throttle.scope = 'email'))) THEN $6
                WHEN identity_login_throttle.locked_until > $5 THEN identity_login_throttle.last_try_id
                ELSE $6 END,
              last_try_at = CASE
                WHEN identity_login_throttle.scope <> 'ip' AND (identity_login_throttle.last_try_at < $9
-                 OR identity_login_throttle.last_try_at <= (
+                 OR identity_login_throttle.last_try_at < (
                    SELECT max(u.last_login_at) FROM identity_users u WHERE u.email_norm = $7 AND u.deleted_at IS NULL
-                     AND ($8 IS NULL OR u.tenant_id = $8 OR identity_login_throttle.scope = 'email'))) THEN $5
+                     AND (CAST($8 AS bigint) IS NULL OR u.tenant_id = $8 OR identity_login_throttle.scope = 'email'))) THEN $5
                WHEN identity_login_throttle.locked_until > $5 THEN identity_login_throttle.last_try_at
                ELSE $5 END
            RETURNING scope, locked_until, last_try_id";
@@ -95,7 +95,7 @@ statements! {
                ELSE identity_login_throttle.failures + 1 END,
              locked_until = CASE WHEN identity_login_throttle.window_started_at < $5 THEN NULL
                WHEN identity_login_throttle.locked_until > $3 THEN identity_login_throttle.locked_until
-               WHEN identity_login_throttle.failures + 1 >= $6 THEN $7 END,
+               WHEN identity_login_throttle.failures + 1 >= $6 THEN CAST($7 AS timestamptz) END,
              last_try_id = CASE WHEN identity_login_throttle.window_started_at >= $5
                AND identity_login_throttle.locked_until > $3 THEN identity_login_throttle.last_try_id ELSE $4 END,
              last_try_at = $3,

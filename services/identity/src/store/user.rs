@@ -175,16 +175,6 @@ impl Users<'_> {
         Ok(made)
     }
 
-    pub(crate) async fn signed_in(
-        &self,
-        id: UserId,
-        now: Timestamp,
-        better_hash: Option<String>,
-    ) -> Result<u64, Error> {
-        let params = (self.0.tenant(), id, now, better_hash);
-        self.0.run(&SIGNED_IN, params).await
-    }
-
     pub(crate) async fn update_own(
         &self,
         user: User,

@@ -1,0 +1,33 @@
+//! The running service over HTTP, on both engines: sign-in, sessions, people, roles, isolation, budgets.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on should say where"
+)]
+
+mod journey;
+mod sessions;
+mod world;
+
+/// Runs each of the named tests on an app on SQLite and on one on PostgreSQL.
+macro_rules! on_both {
+    ($($name:ident),* $(,)?) => {
+        mod sqlite {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $name() {
+                    super::$name(crate::world::TestApp::sqlite().await).await;
+                }
+            )*
+        }
+        mod postgres {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $name() {
+                    super::$name(crate::world::TestApp::postgres().await).await;
+                }
+            )*
+        }
+    };
+}
+pub(crate) use on_both;

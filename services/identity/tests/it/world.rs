@@ -1,0 +1,226 @@
+//! The real program with this service, on a database of its own.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use brisk::config::{LoadOptions, Settings};
+use brisk::prelude::*;
+use brisk::testing::{NoFindings, STRICT};
+use brisk::{App, Running};
+use brisk_testkit::files::SqliteFile;
+use brisk_testkit::servers::Postgres;
+use brisk_testkit::services::{Answer, Call, Client, Place};
+use serde_json::{Value, json};
+
+/// A password that nobody guesses.
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
+
+/// Settings of one test besides the usual ones.
+pub(crate) type Extra = &'static [(&'static str, &'static str)];
+
+/// An app of this service on the database at `url`.
+fn app(url: &str, extra: &[(&str, &str)]) -> App {
+    let log_level = std::env::var("BRISK_TEST_LOG").unwrap_or_else(|_| "error".to_owned());
+    let [traced, strict] = STRICT;
+    let usual = [
+        traced,
+        strict,
+        ("database.url", url),
+        ("http.listen", "127.0.0.1:0"),
+        ("master_key", "0123456789abcdef0123456789abcdef"),
+        ("telemetry.log_level", &log_level),
+        ("http.request_log", "notable"),
+        // Hashing is tested where passwords are; here it would only take time.
+        ("auth.hash.m_kib", "64"),
+        ("auth.hash.t", "1"),
+    ];
+    let overrides = usual.iter().chain(extra);
+    let options = LoadOptions {
+        overrides: overrides
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect(),
+        ..LoadOptions::default()
+    };
+    App::new(Settings::load(options))
+        .service(brisk_identity::service())
+        .demo(false)
+}
+
+/// Starts a node on the database at `url`.
+async fn start(url: &str, clock: &Clock, extra: Extra) -> Running {
+    let app = app(url, extra).at(clock.clone(), Ids::random());
+    let opened = app.check().unwrap().open().await.unwrap();
+    opened.start().await.unwrap()
+}
+
+/// A PostgreSQL database with all tables.
+async fn postgres() -> Place {
+    let mut hash = DefaultHasher::new();
+    for set in [
+        brisk::auth::MIGRATIONS,
+        brisk::jobs::MIGRATIONS,
+        brisk_identity::MIGRATIONS,
+    ] {
+        set.postgres.hash(&mut hash);
+    }
+    let key = format!("identity it {:x}", hash.finish());
+    let database = Postgres::shared()
+        .database_from(&key, async |url| {
+            let opened = app(&url, &[]).check().unwrap().open().await.unwrap();
+            opened.close().await;
+            Ok::<_, brisk_testkit::servers::Error>(())
+        })
+        .await;
+    Place::Postgres(Box::new(database.unwrap()))
+}
+
+/// Somebody who has signed in.
+#[derive(Clone, Debug)]
+pub(crate) struct Person {
+    pub(crate) client: Client,
+    pub(crate) access: String,
+    pub(crate) refresh: String,
+    pub(crate) session: String,
+    pub(crate) id: String,
+    pub(crate) tenant: i64,
+}
+
+/// Running nodes on a database of their own.
+pub(crate) struct TestApp {
+    pub(crate) place: Place,
+    pub(crate) nodes: Vec<Running>,
+    pub(crate) clock: Clock,
+    extra: Extra,
+    clients: Vec<Client>,
+    /// A wasteful request or job fails the test at its end.
+    clean: Vec<NoFindings>,
+}
+
+impl TestApp {
+    pub(crate) async fn sqlite() -> Self {
+        Self::at(Place::Sqlite(SqliteFile::new().unwrap())).await
+    }
+
+    pub(crate) async fn postgres() -> Self {
+        Self::at(postgres().await).await
+    }
+
+    async fn at(place: Place) -> Self {
+        // Stands still at the present, so that no token ends while a busy machine runs the test.
+        let clock = Clock::manual(Clock::system().now());
+        let mut app = Self {
+            place,
+            nodes: Vec::new(),
+            clock,
+            extra: &[],
+            clients: Vec::new(),
+            clean: Vec::new(),
+        };
+        app.add_node().await;
+        app
+    }
+
+    /// The same database under one new node with these settings.
+    pub(crate) async fn with(mut self, extra: Extra) -> Self {
+        self.extra = extra;
+        self.restarted().await
+    }
+
+    /// The same database under one new node.
+    pub(crate) async fn restarted(mut self) -> Self {
+        for node in self.nodes.drain(..) {
+            node.stop().await.unwrap();
+        }
+        self.clients.clear();
+        self.add_node().await;
+        self
+    }
+
+    /// Starts one more node.
+    pub(crate) async fn add_node(&mut self) {
+        let node = start(&self.place.url(), &self.clock, self.extra).await;
+        self.clients.push(Client::new(node.address()));
+        self.clean.push(NoFindings::of(node.kit()));
+        self.nodes.push(node);
+    }
+
+    /// Nobody in particular, who asks the first node.
+    pub(crate) fn public(&self) -> &Client {
+        &self.clients[0]
+    }
+
+    /// Nobody in particular, who asks the node of that number.
+    pub(crate) fn public_at(&self, node: usize) -> &Client {
+        &self.clients[node]
+    }
+
+    /// Registers a tenant of that name; its owner is `owner@<name>.example`.
+    pub(crate) async fn tenant(&self, name: &str) -> Person {
+        let body = json!({
+            "email": owner(name), "password": PASSWORD, "full_name": "Olga Owner", "tenant_name": name,
+        });
+        let made = self.public().post("/auth/register", &body).await;
+        self.person(&made.assert_status(201))
+    }
+
+    /// Signs somebody in.
+    pub(crate) async fn sign_in(&self, email: &str, tenant: Option<&str>) -> Person {
+        let answer = self.login(email, PASSWORD, tenant).await;
+        let granted = answer.assert_status(200);
+        let me = self.public().bearer(text(&granted["access_token"]));
+        let me = me.get("/users/me").await.assert_status(200);
+        self.person(&merged(granted, json!({ "user": me })))
+    }
+
+    /// Tries to sign in, a moment after whatever was before.
+    pub(crate) async fn login(&self, email: &str, password: &str, tenant: Option<&str>) -> Answer {
+        self.clock.advance(std::time::Duration::from_millis(1));
+        let mut body = json!({ "email": email, "password": password });
+        if let Some(tenant) = tenant {
+            body["tenant"] = json!(tenant);
+        }
+        self.public().post("/auth/login", &body).await
+    }
+
+    fn person(&self, granted: &Value) -> Person {
+        let access = text(&granted["access_token"]).to_owned();
+        Person {
+            client: self.public().bearer(&access),
+            access,
+            refresh: text(&granted["refresh_token"]).to_owned(),
+            session: text(&granted["session_id"]).to_owned(),
+            id: text(&granted["user"]["id"]).to_owned(),
+            tenant: granted["user"]["tenant_id"].as_i64().unwrap(),
+        }
+    }
+
+    /// Shows a refresh token.
+    pub(crate) async fn refresh(&self, token: &str) -> Answer {
+        let call = Call::new("POST", "/auth/refresh").json(&json!({ "refresh_token": token }));
+        self.public().send(call).await
+    }
+
+    pub(crate) async fn stop(self) {
+        for node in self.nodes {
+            node.stop().await.unwrap();
+        }
+        drop(self.clean);
+    }
+}
+
+/// The address of the owner of the tenant of that name.
+pub(crate) fn owner(tenant: &str) -> String {
+    format!("owner@{tenant}.example")
+}
+
+/// A text of an answer.
+#[track_caller]
+pub(crate) fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_else(|| panic!("a text: {value}"))
+}
+
+fn merged(mut a: Value, b: Value) -> Value {
+    if let (Some(a), Value::Object(b)) = (a.as_object_mut(), b) {
+        a.extend(b);
+    }
+    a
+}
