@@ -33,7 +33,7 @@ pub use tenant::{NewTenant, Tenant, TenantKind, TenantStatus};
 pub use tenants::{TenantDirectory, Tenants};
 pub use token::{
     Algorithm, Claims, ForeignClaims, IssuedToken, JwksDocument, Maintained, NewToken, Refusal,
-    Rotated, TenantHint, Tokens, Verified,
+    Rotated, TenantHint, TokenStats, Tokens, Verified,
 };
 
 use brisk_db::{Declared, MigrationSet};
