@@ -100,6 +100,12 @@ pub enum Error {
         /// The key.
         kid: String,
     },
+    /// Too many passwords are being compared already.
+    #[error("too many passwords wait to be hashed")]
+    Busy,
+    /// A password could not be hashed.
+    #[error("a password could not be hashed: {0}")]
+    PasswordHash(String),
     /// There is no key that signs.
     #[error("there is no active signing key")]
     NoSigningKey,
@@ -131,6 +137,7 @@ impl Failure for Error {
             | Self::KeyRevoked { .. }
             | Self::TenantSuspended { .. }
             | Self::TokenRefused { .. } => Class::Unauthenticated,
+            Self::Busy => Class::Unavailable,
             Self::Invalid { .. } => Class::Invalid,
             Self::Taken { .. } => Class::Conflict,
             Self::Random(_)
@@ -139,6 +146,7 @@ impl Failure for Error {
             | Self::MasterKeyFile { .. }
             | Self::WrongMasterKey { .. }
             | Self::SigningKeyBroken { .. }
+            | Self::PasswordHash(_)
             | Self::NoSigningKey
             | Self::KeyGeneration
             | Self::Signing(_) => Class::Internal,
@@ -162,6 +170,8 @@ impl Failure for Error {
             | Self::MasterKeyOpen(_)
             | Self::MasterKeyFile { .. }
             | Self::WrongMasterKey { .. } => "auth.master_key",
+            Self::Busy => "auth.busy",
+            Self::PasswordHash(_) => "auth.password_hash",
             Self::SigningKeyBroken { .. }
             | Self::NoSigningKey
             | Self::KeyGeneration
@@ -179,6 +189,7 @@ impl Failure for Error {
             | Self::KeyRevoked { .. }
             | Self::TenantSuspended { .. } => "the API key is not valid".into(),
             Self::TokenRefused { .. } => "the access token is not valid".into(),
+            Self::Busy => "too many are signing in at this moment, please try again".into(),
             Self::Invalid { .. } | Self::Taken { .. } => self.to_string().into(),
             Self::Random(_)
             | Self::MasterKeyShort
@@ -186,6 +197,7 @@ impl Failure for Error {
             | Self::MasterKeyFile { .. }
             | Self::WrongMasterKey { .. }
             | Self::SigningKeyBroken { .. }
+            | Self::PasswordHash(_)
             | Self::NoSigningKey
             | Self::KeyGeneration
             | Self::Signing(_) => "something went wrong on our side".into(),

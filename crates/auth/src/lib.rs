@@ -12,6 +12,8 @@ mod error;
 mod key;
 mod keys;
 mod master;
+mod password;
+mod policy;
 mod secret;
 mod statements;
 mod tenant;
@@ -27,11 +29,13 @@ pub use error::Error;
 pub use key::{ApiKey, ApiKeyId, CreatedKey, NewKey, VerifiedKey};
 pub use keys::{Keys, presented};
 pub use master::{MasterKey, Purpose};
+pub use password::{Passwords, Pepper, Verdict};
+pub use policy::{PasswordRules, Weakness, policy};
 pub use tenant::{NewTenant, Tenant, TenantKind, TenantStatus};
 pub use tenants::{TenantDirectory, Tenants};
 pub use token::{
     Algorithm, Claims, ForeignClaims, IssuedToken, JwksDocument, Maintained, NewToken, Refusal,
-    Rotated, TenantHint, Tokens, Verified,
+    Rotated, TenantHint, TokenStats, Tokens, Verified,
 };
 
 use brisk_db::{Declared, MigrationSet};

@@ -270,8 +270,8 @@ impl Claims {
         })
     }
 
-    /// Whether they count at `now`.
-    pub(crate) fn in_time(&self, now: Timestamp, skew: Duration) -> Result<(), Refusal> {
+    /// Their times, if they count at `now`.
+    pub(crate) fn in_time(&self, now: Timestamp, skew: Duration) -> Result<Window, Refusal> {
         let window = Window {
             issued_at: Some(self.issued_at),
             not_before: Some(self.not_before),
@@ -282,7 +282,7 @@ impl Claims {
         if Duration::try_from(life).is_ok_and(|life| life > LONGEST_LIFE) {
             return Err(Refusal::TooLived);
         }
-        Ok(())
+        Ok(window)
     }
 }
 

@@ -6,6 +6,7 @@
 mod algorithm;
 mod claims;
 mod jwks;
+mod kept;
 mod key;
 mod refusal;
 mod ring;
@@ -17,6 +18,7 @@ mod wire;
 pub use algorithm::Algorithm;
 pub use claims::{Claims, ForeignClaims, IssuedToken, NewToken, TenantHint, Verified};
 pub use jwks::JwksDocument;
+pub use kept::TokenStats;
 pub use refusal::Refusal;
 pub use rotate::{Maintained, Rotated};
 pub use tokens::Tokens;

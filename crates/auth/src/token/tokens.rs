@@ -18,6 +18,7 @@ use crate::error::Error;
 use crate::master::MasterKey;
 use crate::token::claims::{Claims, IssuedToken, NewToken, Verified};
 use crate::token::jwks::JwksDocument;
+use crate::token::kept::{Judged, KeptTokens, SignedBy, TokenHash, TokenStats};
 use crate::token::key::{OURS, Vault};
 use crate::token::refusal::Refusal;
 use crate::token::ring::Ring;
@@ -53,6 +54,7 @@ pub(crate) struct Inner {
     pub(crate) vault: Arc<Vault>,
     caches: Caches,
     rings: Cache<(), Arc<Ring>>,
+    kept: KeptTokens,
     /// The last ring that was read, for those who cannot wait.
     last: ArcSwap<Ring>,
     /// One refresh at a time, so that `last` never goes back.
@@ -131,6 +133,7 @@ impl Tokens {
             vault,
             caches,
             rings,
+            kept: KeptTokens::new(config.claims_capacity, config.claims_exp_margin),
             last: ArcSwap::from_pointee(first),
             refreshing: Mutex::new(()),
             looked: Mutex::new(None),
@@ -185,14 +188,25 @@ impl Tokens {
     /// [`Error::TokenRefused`] for every token that does not count, with the reason for the log; [`Error::Cache`] when the
     /// keys have to be read and the database cannot answer.
     pub async fn verify(&self, raw: &str) -> Result<Arc<Verified>, Error> {
-        let hash = Sha256::digest(raw.as_bytes());
-        match self.judge(raw).await? {
-            Ok(verified) => Ok(Arc::new(verified)),
-            Err(reason) => Err(Error::TokenRefused {
+        let hash: TokenHash = Sha256::digest(raw.as_bytes()).into();
+        let ring = self.ring().await?;
+        if let Some(verified) = self.0.kept.get(&hash, self.0.clock.now(), &ring) {
+            return Ok(verified);
+        }
+        // On the heap: the miss is rare, and would make the future of each hit larger.
+        match Box::pin(self.miss(raw, &hash, ring)).await {
+            Ok(verified) => Ok(verified),
+            Err(Fault::Refused(reason)) => Err(Error::TokenRefused {
                 token: HEXLOWER.encode(&hash[..4]),
                 reason,
             }),
+            Err(Fault::Failed(error)) => Err(error),
         }
+    }
+
+    /// What was asked and what was verified since the start.
+    pub fn stats(&self) -> TokenStats {
+        self.0.kept.stats()
     }
 
     /// Our public keys, also those that will sign and those that did until a short time ago. Costs no statement.
@@ -200,40 +214,46 @@ impl Tokens {
         Arc::clone(&self.now().jwks)
     }
 
-    async fn judge(&self, raw: &str) -> Result<Result<Verified, Refusal>, Error> {
-        let parts = match Parts::split(raw) {
-            Ok(parts) => parts,
-            Err(refusal) => return Ok(Err(refusal)),
+    /// Verifies a token for all who present it at this moment.
+    async fn miss(
+        &self,
+        raw: &str,
+        hash: &TokenHash,
+        ring: Arc<Ring>,
+    ) -> Result<Arc<Verified>, Fault> {
+        let turn = match self.0.kept.turn(hash, self.0.clock.now(), &ring).await {
+            Ok(verified) => return Ok(verified),
+            Err(turn) => turn,
         };
+        let parts = Parts::split(raw)?;
         let issuer = parts.claims.get("iss").and_then(Value::as_str);
         if issuer != Some(&self.0.rules.issuer) {
-            return Ok(Err(Refusal::Issuer));
+            return Err(Refusal::Issuer.into());
         }
-        self.judge_own(parts).await
+        let judged = self.judge_own(parts, ring).await?;
+        Ok(turn.keep(judged, self.0.clock.now()))
     }
 
-    async fn judge_own(&self, parts: Parts<'_>) -> Result<Result<Verified, Refusal>, Error> {
+    async fn judge_own(&self, parts: Parts<'_>, mut ring: Arc<Ring>) -> Result<Judged, Fault> {
         let typ = parts.typ.as_deref().unwrap_or_default();
         if !typ.eq_ignore_ascii_case("at+jwt") {
-            return Ok(Err(Refusal::Type));
+            return Err(Refusal::Type.into());
         }
-        let Some(kid) = parts.kid.as_deref() else {
-            return Ok(Err(Refusal::NoKeyId));
-        };
-        let mut ring = self.ring().await?;
-        if ring.key(kid).is_none() {
+        let kid = parts.kid.clone().ok_or(Refusal::NoKeyId)?;
+        if ring.key(&kid).is_none() {
             ring = self.look_again().await?;
         }
-        let Some(key) = ring.key(kid) else {
-            return Ok(Err(Refusal::UnknownKey));
-        };
+        let key = ring.key(&kid).ok_or(Refusal::UnknownKey)?;
+        parts.verify(key, OURS)?;
         let rules = &self.0.rules;
-        let judged = parts.verify(key, OURS).and_then(|()| {
-            let claims = Claims::read(parts.claims, &rules.issuer, &rules.audience)?;
-            claims.in_time(self.0.clock.now(), rules.clock_skew)?;
-            Ok(Verified::Own(claims))
-        });
-        Ok(judged)
+        let claims = Claims::read(parts.claims, &rules.issuer, &rules.audience)?;
+        let window = claims.in_time(self.0.clock.now(), rules.clock_skew)?;
+        Ok(Judged {
+            verified: Arc::new(Verified::Own(claims)),
+            key: SignedBy::Own(kid),
+            window,
+            skew: rules.clock_skew,
+        })
     }
 
     /// The keys that count.
@@ -278,6 +298,26 @@ impl Tokens {
         }
         // With the lock held: who comes meanwhile finds what this finds.
         self.ring().await
+    }
+}
+
+/// Why there is no answer that says that a token is good.
+pub(crate) enum Fault {
+    /// The token is not.
+    Refused(Refusal),
+    /// It could not be judged.
+    Failed(Error),
+}
+
+impl From<Refusal> for Fault {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
     }
 }
 

@@ -8,6 +8,7 @@
 mod forge;
 mod harness;
 mod keys;
+mod passwords;
 mod signing_keys;
 mod tenants;
 mod tokens;

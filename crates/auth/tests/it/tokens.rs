@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use brisk_auth::{AuthConfig, Claims, Error, NewToken, Refusal, Tokens, Verified};
@@ -456,6 +457,82 @@ async fn a_token_counts_until_its_end_and_the_skew() {
         assert_eq!(refusal(&tokens, &issued.text).await, None);
         node.clock.advance(Duration::from_secs(1));
         assert_eq!(refusal(&tokens, &issued.text).await, Some(Refusal::Expired));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_first_uses_of_a_token_are_one_verification() {
+    on_both(async |node| {
+        let tokens = start(&node).await;
+        let raw = Arc::new(tokens.issue(new_token(&node)).unwrap().text);
+        let crowd = (0..1_000).map(|_| {
+            let (tokens, raw) = (tokens.clone(), Arc::clone(&raw));
+            tokio::spawn(async move { tokens.verify(&raw).await.map(|_| ()) })
+        });
+        for done in futures::future::join_all(crowd).await {
+            done.unwrap().unwrap();
+        }
+        let stats = tokens.stats();
+        assert_eq!(
+            (stats.verifications, stats.hits, stats.entries),
+            (1, 999, 1)
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn only_good_tokens_are_remembered_and_until_shortly_before_their_end() {
+    on_both(async |node| {
+        let tokens = start(&node).await;
+        let good = tokens.issue(new_token(&node)).unwrap().text;
+        let bad = &good[..good.len() - 2];
+        for _ in 0..3 {
+            assert_eq!(refusal(&tokens, bad).await, Some(Refusal::Signature));
+        }
+        assert_eq!(tokens.stats().entries, 0);
+        assert_eq!(tokens.stats().verifications, 3);
+        for _ in 0..3 {
+            assert_eq!(refusal(&tokens, &good).await, None);
+        }
+        let verified = |n| assert_eq!(tokens.stats().verifications, n);
+        verified(4);
+        node.clock.advance(Duration::from_secs(869));
+        assert_eq!(refusal(&tokens, &good).await, None);
+        verified(4);
+        // From here on each use is verified anew.
+        for (n, seconds) in [(5, 1), (6, 30), (7, 29)] {
+            node.clock.advance(Duration::from_secs(seconds));
+            assert_eq!(refusal(&tokens, &good).await, None);
+            verified(n);
+        }
+        assert_eq!(tokens.stats().entries, 0);
+        node.clock.advance(Duration::from_secs(1));
+        assert_eq!(refusal(&tokens, &good).await, Some(Refusal::Expired));
+        // A clock that is put back does not make a remembered token older than it is.
+        let now = node.clock.now();
+        let next = tokens.issue(new_token(&node)).unwrap().text;
+        assert_eq!(refusal(&tokens, &next).await, None);
+        node.clock.set(now - Duration::from_mins(1));
+        assert_eq!(refusal(&tokens, &next).await, Some(Refusal::NotYet));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_remembered_is_bounded() {
+    on_both(async |node| {
+        let config = AuthConfig {
+            claims_capacity: 10,
+            ..AuthConfig::default()
+        };
+        let tokens = start_with(&node, &config).await;
+        for _ in 0..50 {
+            let raw = tokens.issue(new_token(&node)).unwrap().text;
+            assert_eq!(refusal(&tokens, &raw).await, None);
+        }
+        assert!(tokens.stats().entries <= 10, "{:?}", tokens.stats());
     })
     .await;
 }

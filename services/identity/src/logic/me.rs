@@ -28,10 +28,11 @@ pub(crate) fn check_password(
     context: &[&str],
 ) -> Result<(), Error> {
     let rules = PasswordRules {
-        min: state.settings.password_min,
+        shortest: state.settings.password_min,
         legacy_complexity: state.settings.legacy_complexity,
+        ..PasswordRules::default()
     };
-    let weak = brisk_auth::password_policy(password, context, &rules);
+    let weak = brisk_auth::policy(password, context, &rules);
     if weak.is_empty() {
         return Ok(());
     }
