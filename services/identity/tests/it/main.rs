@@ -6,6 +6,7 @@
 )]
 
 mod journey;
+mod nodes;
 mod sessions;
 mod world;
 
