@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::data::{City, CityView, PublicDashboard};
+use crate::people::{Api, People};
 use crate::policy::POLICY;
 use crate::view::{DashboardPage, MessagePage};
 use crate::{caches, findings};
@@ -29,6 +30,7 @@ pub struct Console {
     clock: Clock,
     perf: Option<Arc<PerfStats>>,
     caches: Option<Caches>,
+    people: Option<People>,
 }
 
 impl std::fmt::Debug for Console {
@@ -92,6 +94,7 @@ impl Console {
             clock,
             perf: None,
             caches: None,
+            people: None,
         }
     }
 
@@ -109,9 +112,17 @@ impl Console {
         self
     }
 
+    /// Lets people sign in, and shows them what this API answers them; `is_secure` keeps their cookies to secure connections.
+    #[must_use]
+    pub fn people(mut self, api: Arc<dyn Api>, is_secure: bool) -> Self {
+        self.people = Some(People::new(api, is_secure));
+        self
+    }
+
     /// The page at `/`, with statistics the one at `/findings`, with caches the one at `/memory`.
     pub fn router(self) -> Router {
         let (perf, caches) = (self.perf.clone(), self.caches.clone());
+        let people = self.people.clone();
         let mut router = Router::new().route("/", get(home)).with_state(self);
         if let Some(perf) = perf {
             let findings = Router::new().route("/findings", get(findings::page));
@@ -120,6 +131,9 @@ impl Console {
         if let Some(kept) = caches {
             let caches = Router::new().route("/memory", get(caches::page));
             router = router.merge(caches.with_state(kept));
+        }
+        if let Some(people) = people {
+            router = router.merge(people.router());
         }
         router
     }

@@ -209,13 +209,13 @@ fn item<'a>(issue: &'a PublicIssue, now: Timestamp, zone: &TimeZone) -> Item<'a>
 #[template(path = "message.html")]
 pub(crate) struct MessagePage<'a> {
     style: &'static str,
-    title: &'static str,
-    text: &'static str,
+    title: &'a str,
+    text: &'a str,
     cities: &'a [City],
 }
 
 impl<'a> MessagePage<'a> {
-    pub(crate) const fn new(title: &'static str, text: &'static str) -> Self {
+    pub(crate) const fn new(title: &'a str, text: &'a str) -> Self {
         Self {
             style: STYLE,
             title,

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use brisk::axum::Router;
+use brisk::axum::body::Body;
+use brisk::axum::response::Response;
 use brisk::core::Scope;
-use brisk::http::Problem;
-use brisk::{App, Kit};
+use brisk::http::{Environment, Problem};
+use brisk::{Api, App, Kit};
 use brisk_civic::model::score::{Grade as CivicGrade, Trend as CivicTrend};
 use brisk_civic::publication::{PublicView, Publication};
 use brisk_console::{
@@ -26,8 +28,23 @@ pub(crate) fn pages(kit: &Kit) -> Router {
     Console::new(Arc::new(Civic(Publication::new(kit))), kit.clock.clone())
         .statistics(Arc::clone(&kit.perf))
         .caches(kit.caches.clone())
+        .people(Arc::new(Own(kit.api.clone())), is_secure(kit))
         .router()
         .fallback(not_found)
+}
+
+/// Whether cookies are for secure connections only: but on a developer's own machine, which has none.
+fn is_secure(kit: &Kit) -> bool {
+    kit.environment != Environment::Development || kit.auth.public_base.is_some()
+}
+
+/// The console asks the program's own API in the name of whoever looks at a page.
+struct Own(Api);
+
+impl brisk_console::Api for Own {
+    fn call(&self, request: http::Request<Body>) -> BoxFuture<'_, Response> {
+        self.0.call(request).boxed()
+    }
 }
 
 /// The console's figures come from civic.

@@ -12,6 +12,8 @@ use brisk_telemetry::{PerfStats, Telemetry};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::Api;
+
 /// The kit of one process; clones share everything.
 ///
 /// A service takes the parts that it needs when it is built and keeps those, not the kit.
@@ -34,6 +36,8 @@ pub struct Kit {
     pub tokens: Tokens,
     /// The section `[auth]` of the settings.
     pub auth: Arc<AuthConfig>,
+    /// The program's own API, for pages that stand beside it.
+    pub api: Api,
     /// Where jobs are put in.
     pub queue: Queue,
     /// The secret from which a service derives its own keys.

@@ -7,6 +7,7 @@
 //!
 //! Everything below is re-exported by module; [`prelude`] has what nearly every file of a service names.
 
+mod api;
 mod app;
 mod authenticate;
 mod built;
@@ -22,6 +23,7 @@ mod task;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub use api::Api;
 pub use app::{App, Checked};
 pub use brisk_auth::{MasterKey, Purpose};
 pub use built::{Built, Notice};

@@ -23,7 +23,7 @@ use crate::built::Hook;
 use crate::mount::{Mounted, forgive_slashes, mount};
 use crate::running::{Budget, Running};
 use crate::service::{AnyService, AnySettings};
-use crate::{Error, Kit, database};
+use crate::{Api, Error, Kit, database};
 
 /// An app with an open, migrated database.
 pub struct Opened {
@@ -283,6 +283,7 @@ impl Opened {
             },
         );
         let router = forgive_slashes(edge.wrap(api));
+        kit.api.is(router.clone());
         let mut http = self.parts.http.clone();
         http.shutdown_grace = budget.requests;
         let quit = CancellationToken::new();
@@ -395,6 +396,7 @@ fn kit(
         keys: Keys::start(&db, clock.clone(), ids.clone()),
         queue: Queue::new(clock.clone()),
         cursor_key: CursorKey::new(secrets.master_key.derive(Purpose::Cursor)),
+        api: Api::default(),
         tokens: secrets.tokens,
         auth: secrets.auth,
         perf,

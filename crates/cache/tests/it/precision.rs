@@ -51,18 +51,24 @@ on_both! {
         assert_eq!(stats(&db, "test.all").depends_on, ["authors/tenant"]);
     }
 
-    async fn joins_and_what_names_no_tenant_depend_on_more(db: TestDb) {
+    async fn joins_depend_on_rows_too_and_what_names_no_tenant_on_the_table(db: TestDb) {
         let session = db.session();
         add(&session, 1, "one").await;
         settled(&db).await;
         cached!(&session, WITH_BOOKS, (ONE, 1)).await.unwrap();
+        // Another author of the tenant is nothing to it, the author itself is.
+        add(&session, 2, "two").await;
+        settled(&db).await;
+        assert!(cached!(&session, WITH_BOOKS, (ONE, 1)).await.unwrap().is_hit());
+        rename(&session, 1, "changed").await;
+        assert!(!cached!(&session, WITH_BOOKS, (ONE, 1)).await.unwrap().is_hit());
         cached!(&session, COUNT, ()).await.unwrap();
         cached!(&session, BY_STATUS, (ONE, "active".to_owned())).await.unwrap();
-        assert_eq!(stats(&db, "test.with_books").depends_on, ["authors/tenant", "books/tenant"]);
+        assert_eq!(stats(&db, "test.with_books").depends_on, ["authors/rows", "books/rows"]);
         assert_eq!(stats(&db, "test.count").depends_on, ["authors/table"]);
         assert_eq!(stats(&db, "test.by_status").depends_on, ["authors/rows"]);
-        add(&db.of(TWO), 1, "two").await;
-        assert_eq!(*cached!(&session, COUNT, ()).await.unwrap(), 2);
+        add(&db.of(TWO), 1, "three").await;
+        assert_eq!(*cached!(&session, COUNT, ()).await.unwrap(), 3);
     }
 
     async fn a_table_without_tenants_is_told_apart_by_its_rows(db: TestDb) {
