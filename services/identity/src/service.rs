@@ -89,7 +89,7 @@ impl Service for Identity {
             });
         }
         if let Some(token) = bootstrap::offer(&state).await? {
-            built = built.notice("Set up", format!("/setup#token={}", token.expose()));
+            built = built.notice("Set up", format!("/setup?token={}", token.expose()));
         }
         Ok(built)
     }
