@@ -8,9 +8,11 @@
 
 mod config;
 mod error;
+mod issuer;
 mod key;
 mod keys;
 mod master;
+mod metrics;
 mod password;
 mod policy;
 mod secret;
