@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
 use brisk_core::{Class, Failure, FieldError};
 use brisk_db::AsDbError;
@@ -100,6 +102,17 @@ pub enum Error {
         /// The key.
         kid: String,
     },
+    /// The keys of another issuer were never had, or too long ago, and cannot be had now.
+    #[error("the keys of issuer {issuer} cannot be had")]
+    IssuerUnavailable {
+        /// The issuer.
+        issuer: String,
+        /// When they are asked for again.
+        retry_after: Duration,
+    },
+    /// No client could be made that asks other issuers for their keys.
+    #[error("no HTTP client can be made for the issuers of the settings")]
+    HttpClient(#[source] Arc<reqwest::Error>),
     /// Too many passwords are being compared already.
     #[error("too many passwords wait to be hashed")]
     Busy,
@@ -137,7 +150,7 @@ impl Failure for Error {
             | Self::KeyRevoked { .. }
             | Self::TenantSuspended { .. }
             | Self::TokenRefused { .. } => Class::Unauthenticated,
-            Self::Busy => Class::Unavailable,
+            Self::Busy | Self::IssuerUnavailable { .. } => Class::Unavailable,
             Self::Invalid { .. } => Class::Invalid,
             Self::Taken { .. } => Class::Conflict,
             Self::Random(_)
@@ -147,6 +160,7 @@ impl Failure for Error {
             | Self::WrongMasterKey { .. }
             | Self::SigningKeyBroken { .. }
             | Self::PasswordHash(_)
+            | Self::HttpClient(_)
             | Self::NoSigningKey
             | Self::KeyGeneration
             | Self::Signing(_) => Class::Internal,
@@ -171,6 +185,8 @@ impl Failure for Error {
             | Self::MasterKeyFile { .. }
             | Self::WrongMasterKey { .. } => "auth.master_key",
             Self::Busy => "auth.busy",
+            Self::IssuerUnavailable { .. } => "auth.issuer_unavailable",
+            Self::HttpClient(_) => "auth.http_client",
             Self::PasswordHash(_) => "auth.password_hash",
             Self::SigningKeyBroken { .. }
             | Self::NoSigningKey
@@ -189,6 +205,9 @@ impl Failure for Error {
             | Self::KeyRevoked { .. }
             | Self::TenantSuspended { .. } => "the API key is not valid".into(),
             Self::TokenRefused { .. } => "the access token is not valid".into(),
+            Self::IssuerUnavailable { .. } => {
+                "the keys of the token's issuer are not available, please try again".into()
+            }
             Self::Busy => "too many are signing in at this moment, please try again".into(),
             Self::Invalid { .. } | Self::Taken { .. } => self.to_string().into(),
             Self::Random(_)
@@ -198,9 +217,20 @@ impl Failure for Error {
             | Self::WrongMasterKey { .. }
             | Self::SigningKeyBroken { .. }
             | Self::PasswordHash(_)
+            | Self::HttpClient(_)
             | Self::NoSigningKey
             | Self::KeyGeneration
             | Self::Signing(_) => "something went wrong on our side".into(),
+        }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Db(e) => e.retry_after(),
+            Self::Cache(e) => e.retry_after(),
+            Self::IssuerUnavailable { retry_after, .. } => Some(*retry_after),
+            Self::Busy => Some(Duration::from_secs(1)),
+            _ => None,
         }
     }
 

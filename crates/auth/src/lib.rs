@@ -9,9 +9,11 @@
 mod accounts;
 mod config;
 mod error;
+mod issuer;
 mod key;
 mod keys;
 mod master;
+mod metrics;
 mod password;
 mod policy;
 mod secret;

@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use argon2::password_hash::CustomizedPasswordHasher as _;
 use argon2::password_hash::phc::PasswordHash;
@@ -20,6 +20,7 @@ use zeroize::Zeroizing;
 
 use crate::config::HashConfig;
 use crate::error::Error;
+use crate::metrics;
 
 /// Bytes of a salt and of a hash.
 const SALT: usize = 16;
@@ -175,24 +176,46 @@ impl Passwords {
         &self,
         work: impl FnOnce(&Inner) -> T + Send + 'static,
     ) -> Result<T, Error> {
-        let places = self.place().await?;
+        let (room, turn) = self.place().await?;
         let inner = Arc::clone(&self.0);
         let done = tokio::task::spawn_blocking(move || {
-            let _places = places;
-            work(&inner)
+            let _turn = turn;
+            let _room = room;
+            let began = Instant::now();
+            let done = work(&inner);
+            metrics::hashed(began.elapsed());
+            done
         });
         // It panics never; a runtime that ends is no answer either.
         done.await.map_err(|_ended| Error::Busy)
     }
 
-    async fn place(&self) -> Result<[OwnedSemaphorePermit; 2], Error> {
-        let room = Arc::clone(&self.0.room);
-        let room = room.try_acquire_owned().map_err(|_full| Error::Busy)?;
+    async fn place(&self) -> Result<(Room, OwnedSemaphorePermit), Error> {
+        let room = Room::enter(&self.0.room).ok_or(Error::Busy)?;
         let turn = Arc::clone(&self.0.turn).acquire_owned();
         match tokio::time::timeout(self.0.wait, turn).await {
-            Ok(Ok(turn)) => Ok([room, turn]),
+            Ok(Ok(turn)) => Ok((room, turn)),
             _ => Err(Error::Busy),
         }
+    }
+}
+
+/// A place among those who are served or wait.
+struct Room {
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Room {
+    fn enter(room: &Arc<Semaphore>) -> Option<Self> {
+        let permit = Arc::clone(room).try_acquire_owned().ok()?;
+        metrics::hashing(1.0);
+        Some(Self { _permit: permit })
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        metrics::hashing(-1.0);
     }
 }
 

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use quick_cache::sync::{Cache, EntryAction, EntryResult, PlaceholderGuard};
 use quick_cache::{DefaultHashBuilder, UnitWeighter};
 
+use crate::issuer::{ForeignKey, KeySource};
 use crate::token::claims::{Verified, Window};
 use crate::token::ring::Ring;
 
@@ -32,6 +33,8 @@ pub(crate) struct Judged {
 pub(crate) enum SignedBy {
     /// One of ours, by its name.
     Own(String),
+    /// One of another issuer, with the set that it is from.
+    Foreign(Arc<ForeignKey>, KeySource),
 }
 
 impl Judged {
@@ -39,6 +42,7 @@ impl Judged {
     fn counts(&self, now: Timestamp, ring: &Ring) -> bool {
         let known = match &self.key {
             SignedBy::Own(kid) => ring.key(kid).is_some(),
+            SignedBy::Foreign(key, _) => key.counts(),
         };
         known && self.window.check(now, self.skew).is_ok()
     }
@@ -100,6 +104,10 @@ impl KeptTokens {
         let entry = self.map.get(hash)?;
         if now >= entry.until || !entry.judged.counts(now, ring) {
             return None;
+        }
+        // Else a key that was taken back would be noticed only once somebody brings a new token.
+        if let SignedBy::Foreign(_, keys) = &entry.judged.key {
+            keys.touch();
         }
         self.hits.fetch_add(1, Ordering::Relaxed);
         Some(Arc::clone(&entry.judged.verified))

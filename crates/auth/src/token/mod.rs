@@ -23,4 +23,8 @@ pub use refusal::Refusal;
 pub use rotate::{Maintained, Rotated};
 pub use tokens::Tokens;
 
+pub(crate) use claims::{Window, names};
+pub(crate) use kept::{Judged, SignedBy};
 pub(crate) use statements::STATEMENTS;
+pub(crate) use tokens::Fault;
+pub(crate) use wire::{Object, Parts, strict};

@@ -15,7 +15,9 @@ use uuid::Uuid;
 
 use crate::config::AuthConfig;
 use crate::error::Error;
+use crate::issuer::Issuers;
 use crate::master::MasterKey;
+use crate::metrics;
 use crate::token::claims::{Claims, IssuedToken, NewToken, Verified};
 use crate::token::jwks::JwksDocument;
 use crate::token::kept::{Judged, KeptTokens, SignedBy, TokenHash, TokenStats};
@@ -55,6 +57,7 @@ pub(crate) struct Inner {
     caches: Caches,
     rings: Cache<(), Arc<Ring>>,
     kept: KeptTokens,
+    issuers: Issuers,
     /// The last ring that was read, for those who cannot wait.
     last: ArcSwap<Ring>,
     /// One refresh at a time, so that `last` never goes back.
@@ -112,6 +115,7 @@ impl Tokens {
             key_lead: config.key_lead,
             key_life: config.key_life,
         };
+        let issuers = Issuers::new(&config.issuers, &clock)?;
         let vault = Arc::new(Vault::new(master));
         let session = db.session(Scope::platform("tokens"));
         let policy = Policy::rows().shared().untrusted_for(UNTRUSTED);
@@ -133,6 +137,7 @@ impl Tokens {
             vault,
             caches,
             rings,
+            issuers,
             kept: KeptTokens::new(config.claims_capacity, config.claims_exp_margin),
             last: ArcSwap::from_pointee(first),
             refreshing: Mutex::new(()),
@@ -186,7 +191,8 @@ impl Tokens {
     /// # Errors
     ///
     /// [`Error::TokenRefused`] for every token that does not count, with the reason for the log; [`Error::Cache`] when the
-    /// keys have to be read and the database cannot answer.
+    /// keys have to be read and the database cannot answer, [`Error::IssuerUnavailable`] when those of another issuer were
+    /// never had and cannot be had now.
     pub async fn verify(&self, raw: &str) -> Result<Arc<Verified>, Error> {
         let hash: TokenHash = Sha256::digest(raw.as_bytes()).into();
         let ring = self.ring().await?;
@@ -196,11 +202,17 @@ impl Tokens {
         // On the heap: the miss is rare, and would make the future of each hit larger.
         match Box::pin(self.miss(raw, &hash, ring)).await {
             Ok(verified) => Ok(verified),
-            Err(Fault::Refused(reason)) => Err(Error::TokenRefused {
-                token: HEXLOWER.encode(&hash[..4]),
-                reason,
-            }),
-            Err(Fault::Failed(error)) => Err(error),
+            Err(Fault::Refused(reason)) => {
+                metrics::verified(reason.as_str());
+                Err(Error::TokenRefused {
+                    token: HEXLOWER.encode(&hash[..4]),
+                    reason,
+                })
+            }
+            Err(Fault::Failed(error)) => {
+                metrics::verified("failed");
+                Err(error)
+            }
         }
     }
 
@@ -226,11 +238,16 @@ impl Tokens {
             Err(turn) => turn,
         };
         let parts = Parts::split(raw)?;
-        let issuer = parts.claims.get("iss").and_then(Value::as_str);
-        if issuer != Some(&self.0.rules.issuer) {
+        let Some(Value::String(issuer)) = parts.claims.get("iss") else {
             return Err(Refusal::Issuer.into());
-        }
-        let judged = self.judge_own(parts, ring).await?;
+        };
+        let judged = if *issuer == self.0.rules.issuer {
+            self.judge_own(parts, ring).await?
+        } else {
+            let issuer = issuer.clone();
+            self.0.issuers.judge(&issuer, parts).await?
+        };
+        metrics::verified("ok");
         Ok(turn.keep(judged, self.0.clock.now()))
     }
 

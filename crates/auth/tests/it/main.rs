@@ -5,10 +5,12 @@
     reason = "a test ends at the first surprise"
 )]
 
+mod foreign;
 mod forge;
 mod harness;
 mod keys;
 mod passwords;
+mod provider;
 mod signing_keys;
 mod tenants;
 mod tokens;

@@ -1,0 +1,15 @@
+//! Tokens of other issuers: whose are taken, how their claims read, and their keys.
+//!
+//! A key set belongs to one issuer. The issuer is the one that the token names, found by its exact name among those of the
+//! settings; keys of another are never tried.
+
+mod claims;
+mod fetch;
+mod foreign;
+mod jwk;
+mod key_set;
+mod source;
+
+pub(crate) use foreign::Issuers;
+pub(crate) use jwk::ForeignKey;
+pub(crate) use source::KeySource;
