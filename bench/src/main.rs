@@ -12,6 +12,7 @@ mod cache;
 mod civic;
 mod db;
 mod engine;
+mod identity;
 mod load;
 mod machine;
 mod program;
@@ -40,6 +41,8 @@ enum What {
     Civic(Options),
     /// The database layer by itself.
     Db(Options),
+    /// Who asks: tokens, sessions, revocation.
+    Identity(Options),
     /// Serves a rival until its standard input ends; the measurements start it.
     #[command(hide = true)]
     Rival {
@@ -83,6 +86,7 @@ async fn main() -> anyhow::Result<()> {
         What::Cache(options) => Box::pin(cache::run(&options)).await,
         What::Civic(options) => Box::pin(civic::run(&options)).await,
         What::Db(options) => Box::pin(db::run(&options)).await,
+        What::Identity(options) => Box::pin(identity::run(&options)).await,
         What::Rival { name, url } => rivals::serve(name, &url).await,
         What::Storm { name, keys, folder } => cache::storm(name, keys, &folder).await,
     }

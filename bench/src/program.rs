@@ -111,11 +111,21 @@ impl Program {
 
     /// Starts the server on a free port of this machine and waits until it is ready.
     pub(crate) async fn serve(&self, place: &Place) -> Result<Server> {
+        self.serve_with(place, &[]).await
+    }
+
+    /// The same with these variables of the environment.
+    pub(crate) async fn serve_with(
+        &self,
+        place: &Place,
+        settings: &[(&str, &str)],
+    ) -> Result<Server> {
         let address = free_address()?;
         // Its log goes to a file, as a service's does: writing it is part of what a request costs.
         let log = File::create(self.path.with_extension("log"))?;
         let mut command = self.command(place);
         command
+            .envs(settings.iter().copied())
             .args(["serve", "--no-demo", "--listen", &address.to_string()])
             .stdout(Stdio::null())
             .stderr(log.try_clone()?);
@@ -145,7 +155,7 @@ fn text(output: Output) -> Result<String> {
 }
 
 /// A port that was free a moment ago.
-fn free_address() -> Result<SocketAddr> {
+pub(crate) fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 

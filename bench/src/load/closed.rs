@@ -70,6 +70,11 @@ impl Outcome {
         float(self.answered) / self.seconds
     }
 
+    /// Half were answered within this, in milliseconds.
+    pub(crate) fn p50_ms(&self) -> f64 {
+        float(self.latency.value_at_quantile(0.5)) / 1e6
+    }
+
     /// 95 of 100 were answered within this, in milliseconds.
     pub(crate) fn p95_ms(&self) -> f64 {
         float(self.latency.value_at_quantile(0.95)) / 1e6

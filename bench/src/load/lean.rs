@@ -11,6 +11,32 @@ use tokio::net::TcpStream;
 
 use super::Caller;
 
+/// What to ask for, with further lines of the head, each with its end.
+#[derive(Clone, Debug)]
+pub(crate) struct Line {
+    path: String,
+    head: String,
+}
+
+impl From<String> for Line {
+    fn from(path: String) -> Self {
+        Self {
+            path,
+            head: String::new(),
+        }
+    }
+}
+
+impl Line {
+    /// In the name of whoever this token speaks for.
+    pub(crate) fn by(path: &str, token: &str) -> Self {
+        Self {
+            path: path.to_owned(),
+            head: format!("authorization: Bearer {token}\r\n"),
+        }
+    }
+}
+
 /// A connection that asks for one path after the other.
 #[derive(Debug)]
 pub(crate) struct LeanCaller<F> {
@@ -23,13 +49,14 @@ pub(crate) struct LeanCaller<F> {
 }
 
 /// `count` callers of the server at `address`; `next` writes the path to ask for at a turn, which no other caller has.
-pub(crate) async fn lean_callers<F>(
+pub(crate) async fn lean_callers<F, L>(
     address: SocketAddr,
     count: usize,
     next: F,
 ) -> Result<Vec<LeanCaller<F>>>
 where
-    F: Fn(u64) -> String + Send + Sync + 'static,
+    F: Fn(u64) -> L + Send + Sync + 'static,
+    L: Into<Line>,
 {
     let next = Arc::new(next);
     let mut all = Vec::with_capacity(count);
@@ -50,12 +77,22 @@ where
     Ok(all)
 }
 
-impl<F: Fn(u64) -> String + Send + Sync + 'static> Caller for LeanCaller<F> {
+impl<F, L> Caller for LeanCaller<F>
+where
+    F: Fn(u64) -> L + Send + Sync + 'static,
+    L: Into<Line>,
+{
     async fn call(&mut self) -> Result<()> {
-        let path = (self.next)(self.turn);
+        let line = (self.next)(self.turn).into();
         self.turn += self.step;
         self.request.clear();
-        for part in ["GET ", &path, " HTTP/1.1\r\nhost: bench\r\n\r\n"] {
+        for part in [
+            "GET ",
+            &line.path,
+            " HTTP/1.1\r\nhost: bench\r\n",
+            &line.head,
+            "\r\n",
+        ] {
             self.request.extend_from_slice(part.as_bytes());
         }
         self.stream.write_all(&self.request).await?;

@@ -6,5 +6,5 @@ mod open;
 
 pub(crate) use closed::{Caller, Outcome, closed};
 pub(crate) use http::{Ask, callers};
-pub(crate) use lean::lean_callers;
+pub(crate) use lean::{Line, lean_callers};
 pub(crate) use open::open;

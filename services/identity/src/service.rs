@@ -20,14 +20,11 @@ use crate::{MIGRATIONS, commands, routes, store};
 /// Bytes of a request at most.
 const BODY: ByteSize = ByteSize::kib(64);
 
-/// Routes at which nobody is known yet, each with how often one address may call it in a minute and how often at once.
-const PUBLIC: [(&str, u32, u32); 5] = [
-    ("/auth/login", 20, 10),
-    ("/auth/register", 10, 0),
-    ("/auth/refresh", 600, 0),
-    ("/auth/logout", 600, 0),
-    ("/setup", 10, 0),
-];
+/// Routes at which nobody is known yet.
+const PUBLIC: [&str; 2] = ["/auth/refresh", "/auth/logout"];
+
+/// Tries to set the installation up from one address in a minute.
+const SETUPS: u32 = 10;
 
 /// The identity service.
 #[derive(Clone, Copy, Debug, Default)]
@@ -54,6 +51,8 @@ impl Service for Identity {
     }
 
     async fn build(&self, kit: &Kit, settings: IdentitySettings) -> Result<Built, BoxError> {
+        let logins = settings.login_limit_per_min;
+        let registrations = settings.register_limit_per_min;
         let state = state(kit, settings)?;
         bootstrap::prepare(&state).await?;
         bootstrap::from_settings(&state).await?;
@@ -78,12 +77,22 @@ impl Service for Identity {
                 ..RouteRule::default()
             })
             .on_shutdown(move || async move { closing.audit.close().await });
-        for (prefix, rate, burst) in PUBLIC {
+        let guessed = |prefix: &str, rate: u32, burst: u32| RouteRule {
+            prefix: prefix.to_owned(),
+            max_body: Some(BODY),
+            rate_limit_per_min: Some(rate),
+            rate_limit_burst: Some(burst),
+            is_public: true,
+            ..RouteRule::default()
+        };
+        built = built
+            .rule(guessed("/auth/login", logins, logins / 2))
+            .rule(guessed("/auth/register", registrations, 0))
+            .rule(guessed("/setup", SETUPS, 0));
+        for prefix in PUBLIC {
             built = built.rule(RouteRule {
                 prefix: prefix.to_owned(),
                 max_body: Some(BODY),
-                rate_limit_per_min: Some(rate),
-                rate_limit_burst: Some(burst),
                 is_public: true,
                 ..RouteRule::default()
             });

@@ -54,6 +54,10 @@ pub struct IdentitySettings {
     pub sessions_max_per_user: u32,
     /// What happens above that.
     pub sessions_on_limit: OnLimit,
+    /// Sign-ins from one address in a minute, and half as many more at once; 0 is off.
+    pub login_limit_per_min: u32,
+    /// Registrations from one address in a minute; 0 is off.
+    pub register_limit_per_min: u32,
     /// Characters of a password at least.
     pub password_min: usize,
     /// Whether passwords must have four classes of characters, as some rules of old ask.
@@ -82,6 +86,8 @@ impl Default for IdentitySettings {
             token_accept_unused_parent: false,
             sessions_max_per_user: 10,
             sessions_on_limit: OnLimit::End,
+            login_limit_per_min: 20,
+            register_limit_per_min: 10,
             password_min: 12,
             legacy_complexity: false,
             housekeeping: Duration::from_mins(10),

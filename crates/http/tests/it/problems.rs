@@ -167,7 +167,7 @@ async fn tenants_and_roles_are_enforced() {
     assert_eq!(json["required"], "manager");
     let answer = app.get("/managers?tenant_id=1").await;
     answer.problem(401, "unauthenticated");
-    assert_eq!(answer.header("www-authenticate"), "Bearer");
+    assert_eq!(answer.header("www-authenticate"), r#"Bearer realm="brisk""#);
     app.get_as("bad", "/who")
         .await
         .problem(401, "unauthenticated");
