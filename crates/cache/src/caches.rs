@@ -8,11 +8,12 @@ use brisk_db::{Db, HookGuard, StreamWatch};
 use tokio::sync::Semaphore;
 
 use crate::board::Boards;
-use crate::cache::{Builder, View};
+use crate::cache::Builder;
 use crate::fault::Planted;
 use crate::policy::Policy;
 use crate::stats::CacheStats;
 use crate::trail::{Ground, Plans};
+use crate::view::View;
 
 /// Loads that nobody waits for, at once; past that old entries are handed out without one.
 const REFRESHES: usize = 64;

@@ -29,6 +29,7 @@ mod slot;
 mod stats;
 mod sync;
 mod trail;
+mod view;
 
 pub use board::Precision;
 pub use cache::{Builder, Cache, CacheKey};
