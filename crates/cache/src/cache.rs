@@ -9,14 +9,18 @@ use brisk_db::Session;
 use futures::future::BoxFuture;
 use quick_cache::sync::{Cache as Map, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::caches::Caches;
+use crate::codec::Codec;
 use crate::error::Error;
 use crate::fault::Fault;
 use crate::flight::{Boarded, Flights, Outcome};
 use crate::kept::{Cached, Kept, Key, KeyRef};
-use crate::policy::{Policy, Source};
+use crate::policy::{Policy, Source, Tier};
 use crate::stats::Counts;
+use crate::tier::Below;
 use crate::trail::{Steps, Trail};
 
 /// Bytes that an entry takes beside its key and its value: links and hashes of the map, reference counts, and what the
@@ -60,6 +64,7 @@ pub(crate) struct Inner<K, V> {
     pub(crate) map: Map<Key<K>, Arc<Kept<V>>, Weigher, DefaultHashBuilder>,
     weigh: fn(&K, &V) -> usize,
     absent: fn(&V) -> bool,
+    pub(crate) below: Option<Below<K, V>>,
     /// Why the last result that was not kept was not.
     pub(crate) refused: std::sync::Mutex<Option<Arc<str>>>,
 }
@@ -115,8 +120,36 @@ impl<K, V> Builder<K, V> {
 }
 
 impl<K: CacheKey, V: Send + Sync + 'static> Builder<K, V> {
-    /// The cache. It is forgotten when its last clone is dropped.
+    /// The cache, in this process alone. It is forgotten when its last clone is dropped.
+    ///
+    /// # Panics
+    ///
+    /// When its policy names a [tier](Policy::tier) below: [`build_tiered`](Self::build_tiered) makes that.
     pub fn build(self) -> Cache<K, V> {
+        assert!(
+            self.policy.tier == Tier::Process,
+            "the cache {} has a tier below, so its values must be serialised: build_tiered() makes it",
+            self.name
+        );
+        self.make(None)
+    }
+
+    /// The cache with the tier that its policy names.
+    ///
+    /// Keys and values travel as JSON: keys that differ must differ there too, and a value must come back as it was. What
+    /// a release with another type of values wrote is not found; raise [`Policy::schema`] where the type has kept its name
+    /// and its meaning has changed.
+    pub fn build_tiered(self) -> Cache<K, V>
+    where
+        K: Serialize,
+        V: Serialize + DeserializeOwned,
+    {
+        let tiered = self.policy.tier != Tier::Process;
+        let below = tiered.then(|| Below::new(Codec::new(self.policy.schema)));
+        self.make(below)
+    }
+
+    fn make(self, below: Option<Below<K, V>>) -> Cache<K, V> {
         let bytes = self.policy.bytes.max(USUAL_BYTES);
         let items = usize::try_from(bytes / USUAL_BYTES).unwrap_or(usize::MAX);
         let options = OptionsBuilder::new()
@@ -140,6 +173,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Builder<K, V> {
             map,
             weigh: self.weigh,
             absent: self.absent,
+            below,
             refused: std::sync::Mutex::default(),
         });
         let view = Arc::downgrade(&inner);
@@ -356,10 +390,13 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         };
         match (outcome, old) {
             (Ok(kept), _) => {
-                inner.counts.misses.one();
+                let hit = kept.from_below;
+                if !hit {
+                    inner.counts.misses.one();
+                }
                 join(session, &kept);
                 drop(part);
-                Ok(self.hand_out(session, kept, false))
+                Ok(self.hand_out(session, kept, hit))
             }
             (Err(_), Some(old)) if self.serves(session, &old) => {
                 inner.counts.stale.one();
@@ -482,11 +519,22 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
             steps.unfit =
                 Some("the load read nothing through the session that it was given".into());
         }
+        Arc::new(self.weighed(key, value, steps, made, until))
+    }
+
+    pub(crate) fn weighed(
+        &self,
+        key: &Key<K>,
+        value: V,
+        steps: Steps,
+        made: Ticks,
+        until: Ticks,
+    ) -> Kept<V> {
         let fixed = size_of::<Kept<V>>() + size_of::<Key<K>>() + OVERHEAD;
         let mut kept = Kept::new(value, steps, made, until);
         let weight = fixed + (self.weigh)(&key.key, &kept.value);
         kept.weight = u64::try_from(weight).unwrap_or(u64::MAX);
-        Arc::new(kept)
+        kept
     }
 
     fn map_peek(&self, key: &KeyRef<'_, K>) -> Option<Arc<Kept<V>>> {

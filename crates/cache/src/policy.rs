@@ -27,6 +27,21 @@ pub struct Policy {
     pub(crate) load_limit: Duration,
     pub(crate) shared: bool,
     pub(crate) secret: bool,
+    pub(crate) tier: Tier,
+    pub(crate) schema: u32,
+}
+
+/// Where else than in this process an entry is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tier {
+    /// Nowhere.
+    #[default]
+    Process,
+    /// In Redis, for all nodes, where [one is connected](crate::Caches::connect). Of several nodes that miss a key one loads.
+    ///
+    /// For results of rows this needs PostgreSQL: no other node shares a SQLite file.
+    Nodes,
 }
 
 /// Bytes of one cache unless said otherwise.
@@ -53,6 +68,8 @@ impl Policy {
             load_limit: LOAD_LIMIT,
             shared: false,
             secret: false,
+            tier: Tier::Process,
+            schema: 0,
         }
     }
 
@@ -144,6 +161,20 @@ impl Policy {
     #[must_use]
     pub const fn secret(mut self) -> Self {
         self.secret = true;
+        self
+    }
+
+    /// Where else entries are kept. The cache is then made by [`Builder::build_tiered`](crate::Builder::build_tiered).
+    #[must_use]
+    pub const fn tier(mut self, tier: Tier) -> Self {
+        self.tier = tier;
+        self
+    }
+
+    /// Which meaning the values have, for a tier below: values that were left there under another number are not found.
+    #[must_use]
+    pub const fn schema(mut self, number: u32) -> Self {
+        self.schema = number;
         self
     }
 

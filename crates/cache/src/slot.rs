@@ -9,7 +9,7 @@ use crate::cache::{Cache, CacheKey};
 use crate::caches::Caches;
 use crate::error::Error;
 use crate::kept::Cached;
-use crate::policy::Policy;
+use crate::policy::{Policy, Tier};
 
 /// Names one cache of each database; a `static` behind [`cached!`](crate::cached!) and `#[cached]`.
 #[derive(Debug)]
@@ -24,7 +24,15 @@ static NUMBERS: AtomicUsize = AtomicUsize::new(1);
 
 impl Slot {
     /// Its name stands in metrics and views, unless it is that of a statement.
+    ///
+    /// # Panics
+    ///
+    /// When the policy names a tier below: that needs values which can be serialised, and a cache of its own.
     pub const fn new(name: &'static str, policy: Policy) -> Self {
+        assert!(
+            matches!(policy.tier, Tier::Process),
+            "such a cache is in the process alone; Caches::cache() makes one with a tier below"
+        );
         Self {
             name,
             policy,

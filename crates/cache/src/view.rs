@@ -75,6 +75,12 @@ impl<K: CacheKey, V: Send + Sync + 'static> View for Inner<K, V> {
                 .map(str::to_owned),
             ended: counts.ended.get(),
             evicted: counts.evicted.get(),
+            tier: self.below.is_some().then_some(self.policy.tier),
+            tier_hits: counts.tier_hits.get(),
+            tier_misses: counts.tier_misses.get(),
+            tier_bad: counts.tier_bad.get(),
+            tier_large: counts.tier_large.get(),
+            tier_dropped: counts.tier_dropped.get(),
             oldest_s: now.since(oldest).as_secs(),
             depends_on: depends,
         }
@@ -95,7 +101,10 @@ impl<K: CacheKey, V: Send + Sync + 'static> View for Inner<K, V> {
     }
 
     fn evict(&self, tenant: Option<TenantId>) -> u64 {
-        // First the loads under way: what they have read may be what is to go.
+        // First what lies below, then the loads under way: what they find there or have read may be what is to go.
+        if let Some(below) = &self.below {
+            below.evict(self.caches.wall().now_ms());
+        }
         self.flights.disown(tenant);
         let before = self.map.len();
         match tenant {

@@ -15,4 +15,5 @@ mod generated;
 mod live;
 mod loads;
 mod mutants;
+mod nodes;
 mod precision;

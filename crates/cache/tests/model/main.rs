@@ -27,4 +27,10 @@ mod board;
 mod fault;
 mod orders;
 mod sync;
+#[expect(
+    dead_code,
+    reason = "it is a module of the crate, of which the model needs a part"
+)]
+#[path = "../../src/timeline.rs"]
+mod timeline;
 mod world;

@@ -151,6 +151,77 @@ fn a_reset_whose_number_is_taken_before_the_lock_is_found() {
     load_against_reset(By::Row, Some(Fault::ResetUnlocked));
 }
 
+/// What another node has loaded, a reset, and a commit after that.
+fn adopted_against_reset(by: By, takes: Takes) {
+    explore(move || {
+        let world = World::new(None);
+        world.look();
+        world.tag(by);
+        let stream = {
+            let world = Arc::clone(&world);
+            thread::spawn(move || {
+                world.commit_and_reset();
+                world.look();
+                world.commit_told_at_once();
+            })
+        };
+        let kept = [0, 1].map(|value| world.adopt(value, by, takes));
+        for kept in kept.iter().flatten() {
+            world.get(kept);
+        }
+        stream.join().unwrap();
+        for kept in kept.iter().flatten() {
+            world.get(kept);
+        }
+    });
+}
+
+#[test]
+fn an_entry_of_another_node_against_a_reset() {
+    for by in ALL {
+        adopted_against_reset(by, Takes::First);
+    }
+}
+
+#[test]
+#[should_panic(expected = "stale")]
+fn what_another_node_depends_on_that_is_looked_up_too_early_is_found() {
+    adopted_against_reset(By::Row, Takes::Last);
+}
+
+/// What another node has loaded before or after an own commit.
+#[test]
+fn an_entry_of_another_node_against_an_own_commit() {
+    for by in ALL {
+        explore(move || {
+            let world = World::new(None);
+            world.look();
+            world.tag(by);
+            let writer = {
+                let world = Arc::clone(&world);
+                thread::spawn(move || world.commit_told_later())
+            };
+            let stream = {
+                let world = Arc::clone(&world);
+                thread::spawn(move || world.look())
+            };
+            for value in [0, 1] {
+                if let Some(kept) = world.adopt(value, by, Takes::First) {
+                    world.get(&kept);
+                }
+            }
+            writer.join().unwrap();
+            stream.join().unwrap();
+            let before = world.adopt(0, by, Takes::First);
+            assert!(!before.is_some_and(|kept| world.holds(&kept)), "stale");
+            // And not for ever: once it is told, what was loaded after it counts.
+            world.look();
+            let after = world.adopt(1, by, Takes::First).unwrap();
+            assert!(world.holds(&after));
+        });
+    }
+}
+
 /// Who asks while a load is under way joins it where that has read nothing that has changed since.
 #[test]
 fn a_load_that_is_joined() {

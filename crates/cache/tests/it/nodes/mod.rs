@@ -1,0 +1,8 @@
+//! Several nodes over one database and one Redis.
+
+mod coherence;
+mod eviction;
+mod faults;
+mod flights;
+mod sharing;
+mod world;
