@@ -4,7 +4,7 @@ use std::any::Any;
 use std::sync::{Arc, OnceLock, RwLock, Weak};
 
 use brisk_core::{Clock, TenantId};
-use brisk_db::{Db, HookGuard, StreamWatch};
+use brisk_db::{Db, HookGuard, StreamWatch, WeakDb};
 use tokio::sync::{Semaphore, watch};
 
 use crate::board::Boards;
@@ -14,6 +14,7 @@ use crate::fault::Planted;
 use crate::nodes::{Nodes, NodesStats};
 use crate::policy::Policy;
 use crate::stats::CacheStats;
+use crate::store::{Store, StoreStats};
 use crate::tier::Wall;
 use crate::trail::{Ground, Plans};
 use crate::view::View;
@@ -35,6 +36,7 @@ pub(crate) struct Shared {
     clock: OnceLock<Clock>,
     wall: OnceLock<Wall>,
     nodes: OnceLock<Arc<Nodes>>,
+    store: Arc<Store>,
     /// Results whose callers were answered and that are about to be left in a tier below.
     pub(crate) leaving: watch::Sender<usize>,
     pub(crate) refreshes: Arc<Semaphore>,
@@ -70,7 +72,13 @@ impl Caches {
 
     /// The same, borrowed.
     pub(crate) fn on(db: &Db) -> &Self {
-        db.companion(|db| Self::following(&db.changes().watch(), Planted::default()))
+        db.companion(|db| {
+            Self::following(
+                &db.changes().watch(),
+                Planted::default(),
+                Some(db.downgrade()),
+            )
+        })
     }
 
     /// Those of a database that has none yet, with a fault.
@@ -78,13 +86,14 @@ impl Caches {
     #[doc(hidden)]
     pub fn with_fault(db: &Db, fault: crate::fault::Fault) -> Self {
         let watch = db.changes().watch();
-        let caches = db.companion(|_| Self::following(&watch, Planted(Some(fault))));
+        let make = |db: &Db| Self::following(&watch, Planted(Some(fault)), Some(db.downgrade()));
+        let caches = db.companion(make);
         assert!(caches.0.ground.planted.has(fault), "it has others already");
         caches.clone()
     }
 
-    /// Those that follow a stream.
-    pub(crate) fn following(watch: &StreamWatch, planted: Planted) -> Self {
+    /// Those that follow a stream, over the database behind it, where there is one.
+    pub(crate) fn following(watch: &StreamWatch, planted: Planted, db: Option<WeakDb>) -> Self {
         let ground = Arc::new(Ground {
             planted,
             watch: watch.clone(),
@@ -98,6 +107,7 @@ impl Caches {
             clock: OnceLock::new(),
             wall: OnceLock::new(),
             nodes: OnceLock::new(),
+            store: Arc::new(Store::new(db)),
             leaving: watch::Sender::new(0),
             refreshes: Arc::new(Semaphore::new(REFRESHES)),
             views: RwLock::default(),
@@ -144,6 +154,26 @@ impl Caches {
         if let Some(nodes) = self.nodes() {
             nodes.flush().await;
         }
+        self.0.store.flush().await;
+    }
+
+    /// Deletes what is too old in the database, for caches whose [tier](crate::Tier) that is; answers how much. For a
+    /// schedule of every ten minutes: no reader does it.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn sweep(&self) -> Result<u64, brisk_db::Error> {
+        self.0.store.sweep(self.clock().now()).await
+    }
+
+    /// How the tier in the database is doing.
+    pub fn store_stats(&self) -> StoreStats {
+        self.0.store.stats()
+    }
+
+    pub(crate) fn store(&self) -> &Arc<Store> {
+        &self.0.store
     }
 
     /// A new cache. Its name stands in metrics and views: `<service>.<what>`.
@@ -192,6 +222,7 @@ impl Caches {
         if let Some(stats) = self.nodes_stats() {
             crate::metrics::publish_nodes(stats);
         }
+        crate::metrics::publish_store(self.store_stats());
     }
 
     fn named(&self, name: &str) -> Vec<Arc<dyn View>> {

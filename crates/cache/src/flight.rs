@@ -6,7 +6,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use brisk_core::{Failure, TenantId};
+use brisk_core::{Failure, Scope, TenantId};
 use brisk_db::Session;
 use futures::FutureExt as _;
 use quick_cache::DefaultHashBuilder;
@@ -157,6 +157,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         };
         let (scope, db) = (session.scope().clone(), session.db().clone());
         let (name, limit, footprint) = (inner.name, inner.policy.load_limit, trail.clone());
+        let asking = scope.clone();
         // Its time begins when it does, whatever was asked before.
         let load = move || {
             let scope = scope.apart(tenant, name, limit);
@@ -164,7 +165,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         };
         let this = self.clone();
         let task = async move {
-            inner_load(this, key, trail, load, ended).await;
+            inner_load(this, key, trail, asking, load, ended).await;
         };
         tokio::spawn(task.in_current_span());
         Boarded::Flight(flight)
@@ -177,6 +178,7 @@ async fn inner_load<K, V, F, R, E>(
     cache: Cache<K, V>,
     key: Key<K>,
     trail: Arc<Trail>,
+    asking: Scope,
     load: F,
     ended: watch::Sender<Option<Outcome<V>>>,
 ) where
@@ -187,7 +189,7 @@ async fn inner_load<K, V, F, R, E>(
     E: Failure,
 {
     let inner = &*cache.0;
-    let asked = inner.ask_below(&key, &trail).await;
+    let asked = inner.ask_below(&key, &trail, &asking).await;
     let since = inner.clock.ticks();
     let (outcome, room): (Outcome<V>, _) = match asked {
         Asked::Found(kept) => (Ok(kept), None),

@@ -32,6 +32,7 @@ mod pure;
 mod scope;
 mod slot;
 mod stats;
+mod store;
 mod sync;
 mod tier;
 mod timeline;
@@ -60,3 +61,7 @@ pub mod function {
 pub use policy::{Policy, Source, Tier};
 pub use slot::Slot;
 pub use stats::CacheStats;
+pub use store::{StoreStats, statements};
+
+/// The table `brisk_cache`, for [`Tier::Database`].
+pub const MIGRATIONS: brisk_db::MigrationSet = brisk_db::migrations!("cache");

@@ -4,6 +4,7 @@ use metrics::{counter, gauge};
 
 use crate::nodes::NodesStats;
 use crate::stats::CacheStats;
+use crate::store::StoreStats;
 
 /// Answers, by how they came about: hit, miss, stale, bypass.
 const REQUESTS: &str = "brisk_cache_requests_total";
@@ -37,6 +38,20 @@ pub(crate) fn publish_nodes(stats: NodesStats) {
         ("lost", stats.lost),
     ] {
         counter!(NODES, "kind" => kind).absolute(n);
+    }
+}
+
+/// The tier in the database, by kind.
+const STORE: &str = "brisk_cache_store_total";
+
+pub(crate) fn publish_store(stats: StoreStats) {
+    for (kind, n) in [
+        ("write", stats.writes),
+        ("batch", stats.batches),
+        ("dropped", stats.dropped),
+        ("error", stats.errors),
+    ] {
+        counter!(STORE, "kind" => kind).absolute(n);
     }
 }
 

@@ -42,6 +42,9 @@ pub enum Tier {
     ///
     /// For results of rows this needs PostgreSQL: no other node shares a SQLite file.
     Nodes,
+    /// In a table of the database, over restarts; for [`Source::Outside`] alone. Rows are in the database already, and the
+    /// change stream tells nothing of the time before a program's start. Needs [`MIGRATIONS`](crate::MIGRATIONS).
+    Database,
 }
 
 /// Bytes of one cache unless said otherwise.
@@ -165,8 +168,16 @@ impl Policy {
     }
 
     /// Where else entries are kept. The cache is then made by [`Builder::build_tiered`](crate::Builder::build_tiered).
+    ///
+    /// # Panics
+    ///
+    /// For [`Tier::Database`] with [`Source::Rows`]; where the policy is a constant, that does not compile.
     #[must_use]
     pub const fn tier(mut self, tier: Tier) -> Self {
+        assert!(
+            !matches!((tier, self.source), (Tier::Database, Source::Rows)),
+            "results of rows are not kept over restarts: after one nobody knows what has changed meanwhile"
+        );
         self.tier = tier;
         self
     }

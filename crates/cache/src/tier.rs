@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use brisk_core::{Clock, Ticks};
+use brisk_core::{Clock, Scope, Ticks};
 use brisk_db::Reached;
 use futures::FutureExt as _;
 
@@ -15,8 +15,9 @@ use crate::codec::{Address, Codec};
 use crate::envelope::{Envelope, LARGE, LARGEST};
 use crate::kept::{Kept, Key};
 use crate::nodes::{Entry, Lease, Nodes, Turn};
-use crate::policy::Source;
+use crate::policy::{Source, Tier};
 use crate::portable::PortableTag;
+use crate::store::Store;
 use crate::trail::{Steps, Tags, Trail};
 
 /// How long an entry that only a change ends stays below. It may have ended long before, unseen there.
@@ -66,10 +67,17 @@ pub(crate) enum Asked<V> {
 /// Where a result may be left.
 pub(crate) struct Room {
     address: Address,
-    nodes: Arc<Nodes>,
-    lease: Option<Lease>,
-    /// What lies there cannot be read by anybody.
-    is_damaged: bool,
+    lower: Lower,
+}
+
+enum Lower {
+    Nodes {
+        nodes: Arc<Nodes>,
+        lease: Option<Lease>,
+        /// What lies there cannot be read by anybody.
+        is_damaged: bool,
+    },
+    Store(Arc<Store>),
 }
 
 /// Why something that lies below does not count here.
@@ -104,16 +112,20 @@ impl<K, V> Below<K, V> {
         }
     }
 
-    /// What is there now is not asked for any more, nor what another node has loaded by now, whose clock may be ahead.
+    /// What is there now is not asked for any more.
     pub(crate) fn evict(&self, now_ms: u64) {
-        let until = now_ms + CLOCKS_APART_MS;
-        self.evicted_ms.fetch_max(until, Ordering::Relaxed);
+        self.evicted_ms.fetch_max(now_ms, Ordering::SeqCst);
+    }
+
+    /// Whether what was loaded then was thrown away.
+    fn is_evicted(&self, created_ms: u64) -> bool {
+        created_ms <= self.evicted_ms.load(Ordering::SeqCst)
     }
 }
 
 impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
     /// Asks the tier below. It always ends soon, and never with an error.
-    pub(crate) async fn ask_below(&self, key: &Key<K>, trail: &Trail) -> Asked<V> {
+    pub(crate) async fn ask_below(&self, key: &Key<K>, trail: &Trail, scope: &Scope) -> Asked<V> {
         let Some(below) = &self.below else {
             return Asked::Load(None);
         };
@@ -121,7 +133,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
             return Asked::Load(None);
         }
         // What weighs a value may panic, as a load may, and that one is an error for those who wait.
-        let asking = AssertUnwindSafe(self.ask(below, key, trail)).catch_unwind();
+        let asking = AssertUnwindSafe(self.ask(below, key, trail, scope)).catch_unwind();
         let asked = asking.await.unwrap_or_else(|_panic| {
             self.counts.tier_bad.one();
             Asked::Load(None)
@@ -139,12 +151,32 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         ground.watch.is_trusted() && ground.boards.timeline.place().is_some()
     }
 
-    async fn ask(&self, below: &Below<K, V>, key: &Key<K>, trail: &Trail) -> Asked<V> {
-        let Some(nodes) = self.caches.nodes() else {
-            return Asked::Load(None);
-        };
+    async fn ask(
+        &self,
+        below: &Below<K, V>,
+        key: &Key<K>,
+        trail: &Trail,
+        scope: &Scope,
+    ) -> Asked<V> {
         let Some(address) = below.codec.address(self.name, key.tenant, &key.key) else {
             self.counts.tier_bad.one();
+            return Asked::Load(None);
+        };
+        match self.policy.tier {
+            Tier::Nodes => self.ask_nodes(below, key, address, trail).await,
+            Tier::Database => self.ask_store(below, key, address, trail, scope).await,
+            Tier::Process => Asked::Load(None),
+        }
+    }
+
+    async fn ask_nodes(
+        &self,
+        below: &Below<K, V>,
+        key: &Key<K>,
+        address: Address,
+        trail: &Trail,
+    ) -> Asked<V> {
+        let Some(nodes) = self.caches.nodes() else {
             return Asked::Load(None);
         };
         let spot = nodes.spot(self.name, key.tenant, &address);
@@ -160,12 +192,33 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
             }
         }
         self.counts.tier_misses.one();
-        Asked::Load(Some(Room {
-            address,
+        let lower = Lower::Nodes {
             nodes: Arc::clone(nodes),
             lease: turn.into_lease(),
             is_damaged,
-        }))
+        };
+        Asked::Load(Some(Room { address, lower }))
+    }
+
+    async fn ask_store(
+        &self,
+        below: &Below<K, V>,
+        key: &Key<K>,
+        address: Address,
+        trail: &Trail,
+        scope: &Scope,
+    ) -> Asked<V> {
+        let store = self.caches.store();
+        let found = store.get(scope, self.name, key.tenant, &address).await;
+        if let Some(bytes) = found
+            && let Ok(kept) = self.accept(below, key, &address, &bytes, trail)
+        {
+            self.counts.tier_hits.one();
+            return Asked::Found(kept);
+        }
+        self.counts.tier_misses.one();
+        let lower = Lower::Store(Arc::clone(store));
+        Asked::Load(Some(Room { address, lower }))
     }
 
     /// Makes an entry of what was found, where it may count here.
@@ -188,7 +241,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
             return Err(Vain::Ended);
         }
         let left = left(&envelope, now_ms).ok_or(Vain::Ended)?;
-        if envelope.created_ms <= below.evicted_ms.load(Ordering::Relaxed) {
+        // Who loaded it may have a clock that is ahead.
+        if below.is_evicted(envelope.created_ms.saturating_sub(CLOCKS_APART_MS)) {
             return Err(Vain::Ended);
         }
         let steps = self.steps_of(&envelope).ok_or(Vain::Ended)?;
@@ -236,19 +290,43 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
     /// Leaves an entry below whose load began at `began`, and gives back the lease under which it was loaded.
     pub(crate) fn leave_below(&self, room: Room, key: &Key<K>, kept: &Kept<V>, began: Ticks) {
         let Some(below) = &self.below else { return };
-        if !room.nodes.is_up() {
+        let Room { address, lower } = room;
+        let is_vain = match &lower {
+            Lower::Nodes { nodes, .. } => !nodes.is_up(),
+            // Nobody could tell after a restart what has become of the rows.
+            Lower::Store(_) => !kept.tags.is_empty(),
+        };
+        if is_vain {
             return;
         }
-        let Some((bytes, life)) = self.packed(below, &room.address, kept, began) else {
+        let age = self.clock.ticks().since(began);
+        let created_ms = self.caches.wall().now_ms().saturating_sub(millis(age));
+        let Some((bytes, life)) = self.packed(below, &address, kept, created_ms) else {
             return;
         };
-        let spot = room.nodes.spot(self.name, key.tenant, &room.address);
-        let entry = Entry {
-            bytes: &bytes,
-            life_ms: millis(life),
-            replaces_all: room.is_damaged,
+        let had_room = match lower {
+            Lower::Nodes {
+                nodes,
+                lease,
+                is_damaged,
+            } => {
+                let entry = Entry {
+                    bytes: &bytes,
+                    life_ms: millis(life),
+                    replaces_all: is_damaged,
+                };
+                let spot = nodes.spot(self.name, key.tenant, &address);
+                nodes.put(&spot, entry, lease)
+            }
+            Lower::Store(store) => {
+                let expires_at = self.clock.now() + life;
+                let is_evicted = || below.is_evicted(created_ms);
+                store.put(
+                    self.name, key.tenant, &address, bytes, expires_at, is_evicted,
+                )
+            }
         };
-        if !room.nodes.put(&spot, entry, room.lease) {
+        if !had_room {
             self.counts.tier_dropped.one();
         }
     }
@@ -259,12 +337,16 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         below: &Below<K, V>,
         address: &Address,
         kept: &Kept<V>,
-        began: Ticks,
+        created_ms: u64,
     ) -> Option<(Vec<u8>, Duration)> {
         let now = self.clock.ticks();
         let left = kept.fresh_until.since(now);
         let watch = &self.caches.0.ground.watch;
-        if kept.unfit.is_some() || left < Duration::from_millis(1) || !kept.holds(watch) {
+        if below.is_evicted(created_ms)
+            || kept.unfit.is_some()
+            || left < Duration::from_millis(1)
+            || !kept.holds(watch)
+        {
             return None;
         }
         let place = if kept.tags.is_empty() {
@@ -290,7 +372,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
             size: place
                 .and_then(|place| place.position.size())
                 .unwrap_or_default(),
-            created_ms: now_ms.saturating_sub(millis(now.since(began))),
+            created_ms,
             until_ms: if forever { 0 } else { now_ms + millis(left) },
             identity: address.identity,
             place: text.as_deref().unwrap_or_default(),

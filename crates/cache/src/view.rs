@@ -8,6 +8,7 @@ use brisk_core::TenantId;
 use crate::cache::{CacheKey, Inner};
 use crate::caches::EntryView;
 use crate::kept::{Kept, Key};
+use crate::policy::Tier;
 use crate::stats::{CacheStats, rate};
 
 /// A cache without its types, for people.
@@ -104,6 +105,9 @@ impl<K: CacheKey, V: Send + Sync + 'static> View for Inner<K, V> {
         // First what lies below, then the loads under way: what they find there or have read may be what is to go.
         if let Some(below) = &self.below {
             below.evict(self.caches.wall().now_ms());
+        }
+        if self.policy.tier == Tier::Database {
+            self.caches.store().empty(self.name, tenant);
         }
         self.flights.disown(tenant);
         let before = self.map.len();

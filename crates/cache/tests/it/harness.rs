@@ -196,7 +196,9 @@ impl TestDb {
 
 async fn open(url: &str) -> Db {
     let db = Db::open(DbConfig::new(url)).await.unwrap();
-    db.migrate(&[SCHEMA]).await.unwrap();
+    db.migrate(&[SCHEMA, brisk_cache::MIGRATIONS])
+        .await
+        .unwrap();
     db.changes().start();
     trusted(&db).await;
     db

@@ -17,3 +17,4 @@ mod loads;
 mod mutants;
 mod nodes;
 mod precision;
+mod store;
