@@ -4,5 +4,6 @@ mod coherence;
 mod eviction;
 mod faults;
 mod flights;
+mod history;
 mod sharing;
 mod world;
