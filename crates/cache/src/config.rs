@@ -36,6 +36,15 @@ impl RemoteConfig {
         }
     }
 
+    /// Whether it can be used; nobody is asked.
+    ///
+    /// # Errors
+    ///
+    /// What [`Caches::connect`](crate::Caches::connect) would answer.
+    pub fn check(&self) -> Result<(), ConnectError> {
+        crate::nodes::parse(self).map(drop)
+    }
+
     /// Another beginning of all keys.
     #[must_use]
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {

@@ -129,7 +129,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         let Some(below) = &self.below else {
             return Asked::Load(None);
         };
-        if self.policy.source == Source::Rows && !self.can_share() {
+        let is_there = self.policy.tier != Tier::Nodes || self.caches.nodes().is_some();
+        if !is_there || (self.policy.source == Source::Rows && !self.can_share()) {
             return Asked::Load(None);
         }
         // What weighs a value may panic, as a load may, and that one is an error for those who wait.

@@ -9,7 +9,7 @@ use crate::config::ConnectError;
 
 /// Where to connect to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(crate) enum Place {
     /// One server.
     Server(String),
     /// The one that sentinels name.

@@ -21,6 +21,7 @@ use tokio::task::JoinHandle;
 
 use crate::codec::Address;
 use crate::config::{ConnectError, RemoteConfig};
+use address::Place;
 pub(crate) use lease::{Lease, Turn};
 use link::Link;
 use reads::Reads;
@@ -73,12 +74,8 @@ impl fmt::Debug for Nodes {
 impl Nodes {
     /// Begins to connect; nobody waits for that.
     pub(crate) fn connect(config: &RemoteConfig) -> Result<Self, ConnectError> {
+        let place = parse(config)?;
         let prefix = config.prefix.clone();
-        let is_odd = |c: char| c.is_whitespace() || c == '{' || c == '}';
-        if prefix.is_empty() || prefix.contains(is_odd) {
-            return Err(ConnectError::Prefix(prefix));
-        }
-        let place = address::Place::parse(&config.url)?;
         let runtime = Handle::try_current().map_err(|_none| ConnectError::NoRuntime)?;
         let link = Arc::new(Link::new(place, config.timeout));
         let channel: Arc<str> = format!("{prefix}:loaded").into();
@@ -135,6 +132,16 @@ impl Nodes {
             skipped: self.link.counts.skipped.get(),
         }
     }
+}
+
+/// Where the server is, when everything fits.
+pub(crate) fn parse(config: &RemoteConfig) -> Result<Place, ConnectError> {
+    let prefix = &config.prefix;
+    let is_odd = |c: char| c.is_whitespace() || c == '{' || c == '}';
+    if prefix.is_empty() || prefix.contains(is_odd) {
+        return Err(ConnectError::Prefix(prefix.clone()));
+    }
+    Place::parse(&config.url)
 }
 
 /// Ends a task with its owner.

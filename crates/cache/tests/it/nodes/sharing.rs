@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use brisk_cache::{Builder, Cache, Caches, ConnectError, Policy, RemoteConfig, Tier, cached};
+use brisk_cache::{
+    Builder, Cache, Caches, ConnectError, Policy, RemoteConfig, Tier, cached, cached_tiered,
+};
 use brisk_core::Clock;
 use brisk_db::Session;
 
@@ -83,6 +85,28 @@ async fn lists_and_counts_are_shared_too() {
     add(&a.of(TWO), 2, "two").await;
     all_told(&[&a, &b]).await;
     assert_eq!(*there.get(&b.session(), &1, load).await.unwrap(), (1, 2));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_of_statements_are_shared_where_that_is_asked_for() {
+    let world = World::new().await;
+    let (a, b) = (world.node().await, world.node().await);
+    add(&a.session(), 1, "one").await;
+    all_told(&[&a, &b]).await;
+    let ask = async |node: &Node| {
+        let session = node.session();
+        let found = cached_tiered!(&session, ALL, (ONE,), ROWS).await;
+        let found = found.unwrap();
+        (found.len(), found.is_hit())
+    };
+    assert_eq!(ask(&a).await, (1, false));
+    a.written().await;
+    assert_eq!(ask(&b).await, (1, true));
+    let stats = b.stats(ALL.name());
+    assert_eq!((stats.loads, stats.tier_hits), (0, 1));
+    assert_eq!(stats.tier, Some(Tier::Nodes));
+    add(&b.session(), 2, "two").await;
+    assert_eq!(ask(&b).await, (2, false));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
