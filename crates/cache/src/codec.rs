@@ -99,6 +99,18 @@ mod tests {
     }
 
     #[test]
+    fn numbers_come_back_to_the_last_bit() {
+        let codec = Codec::<u8, f64>::new(0);
+        let mut chance = fastrand::Rng::with_seed(1);
+        for _ in 0..20_000 {
+            let number = chance.f64() * 10_f64.powi(chance.i32(-20..20));
+            let bytes = (codec.encode)(&number).unwrap();
+            let back = (codec.decode)(&bytes).unwrap();
+            assert_eq!(back.to_bits(), number.to_bits(), "{number}");
+        }
+    }
+
+    #[test]
     fn values_come_back_or_nothing_does() {
         let codec = Codec::<u8, Option<Vec<i64>>>::new(0);
         for value in [None, Some(vec![]), Some(vec![1, -2])] {
