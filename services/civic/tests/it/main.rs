@@ -16,6 +16,7 @@ mod pairs;
 mod plans;
 mod rights;
 mod routes;
+mod shared;
 mod sla;
 mod volume;
 mod wait;
