@@ -2,7 +2,8 @@
 //!
 //! The lease is a key that lives for two seconds. Who finds it taken leaves a mark in it and waits for news, looking again
 //! from time to time in case there are none; after the lease's life it loads by itself. So a node that dies with a lease,
-//! or a load that takes long, costs the others two seconds at most, and only those who asked meanwhile.
+//! or a load that takes long, costs the others two seconds at most, and only those who asked meanwhile. A node does not wait
+//! for itself: that it asks again means that its own load was overtaken by a change.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,12 +22,14 @@ const LIFE: Duration = Duration::from_secs(2);
 /// How often is looked again where no news come.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
-/// Takes the lease and answers what is there by now, or leaves a mark in that of another. The mark is put where the lease
-/// was, which must not outlive it.
+/// Takes the lease and answers what is there by now. Where another node has it, leaves a mark in it; that is put where the
+/// lease was, which must not outlive it. Whose a lease is stands at its beginning.
 const TAKE: &str = "
 if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then
   return {1, redis.call('GET', KEYS[2])}
 end
+local held = redis.call('GET', KEYS[1])
+if string.sub(held, 1, #ARGV[3]) == ARGV[3] then return {2} end
 redis.call('APPEND', KEYS[1], '+')
 if redis.call('PTTL', KEYS[1]) < 0 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 return {0}";
@@ -131,10 +134,11 @@ impl Turn {
             Some(waiting) => waiting,
             None => (nodes.signals.listen(&spot.name), Instant::now()),
         };
-        let token = format!("{:032x}", fastrand::u128(..));
+        let token = format!("{}{:032x}", nodes.id, fastrand::u128(..));
         let mut command = redis::cmd("EVAL");
         command.arg(TAKE).arg(2).arg(&spot.lock).arg(&*spot.key);
         command.arg(&token).arg(LIFE.as_millis().to_string());
+        command.arg(&nodes.id);
         // Should the answer be lost, the lease is given back although it may be another's: the token tells.
         let lease = Lease {
             nodes: Arc::clone(nodes),
@@ -151,6 +155,9 @@ impl Turn {
                 _ => Found::Nothing,
             };
             (Step::Load, found)
+        } else if let [Value::Int(2)] = answer.as_slice() {
+            drop(lease.into_token());
+            (Step::Load, Found::Nothing)
         } else {
             drop(lease.into_token());
             self.waiting = Some(signal);

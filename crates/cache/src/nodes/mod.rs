@@ -54,6 +54,8 @@ pub struct NodesStats {
 /// The tier.
 pub(crate) struct Nodes {
     prefix: String,
+    /// Which node this is, at the beginning of its leases.
+    id: String,
     /// Where it is told what was written.
     channel: Arc<str>,
     link: Arc<Link>,
@@ -89,6 +91,7 @@ impl Nodes {
         ];
         Ok(Self {
             prefix,
+            id: format!("{:032x}:", fastrand::u128(..)),
             channel,
             link,
             reads: Arc::default(),

@@ -110,6 +110,27 @@ async fn a_node_that_dies_with_a_lease_holds_the_others_up_for_its_life_and_no_l
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_whose_load_a_change_has_overtaken_does_not_wait_for_itself() {
+    let world = World::new().await;
+    let a = world.node().await;
+    let loads = Arc::<AtomicU64>::default();
+    let slow = Slow::of(&a, &loads, Duration::from_millis(900));
+    add(&a.session(), 1, "before").await;
+    all_told(&[&a]).await;
+    let (first, session) = (slow.clone(), a.session());
+    let first = tokio::spawn(async move { first.name(&session).await });
+    until(|| loads.load(Ordering::SeqCst) == 1).await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    rename(&a.session(), 1, "after").await;
+    let began = Instant::now();
+    assert_eq!(slow.name(&a.session()).await, "after");
+    let waited = began.elapsed();
+    assert_eq!(first.await.unwrap(), "before");
+    assert!(waited < Duration::from_millis(1_500), "{waited:?}");
+    assert_eq!(loads.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_node_is_waited_for_no_longer_than_a_load_may_take() {
     let world = World::new().await;
     let a = world.node().await;
