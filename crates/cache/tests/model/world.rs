@@ -180,6 +180,16 @@ impl World {
 
     /// A look of the stream at the database.
     pub(crate) fn look(&self) {
+        self.look_at_place();
+    }
+
+    /// The same, and up to which place everything has been told.
+    pub(crate) fn look_and_reach(&self) {
+        let reached = self.look_at_place();
+        self.boards.hear(&Event::Reached(Arc::new(reached)));
+    }
+
+    fn look_at_place(&self) -> Reached {
         let look = self.watch.look();
         let seen = self.read();
         if self.told.load(Ordering::Relaxed) < seen {
@@ -187,10 +197,10 @@ impl World {
             self.told.store(seen, Ordering::Relaxed);
         }
         self.watch.looked(look);
-        self.boards.hear(&Event::Reached(Arc::new(Reached {
+        Reached {
             look,
             ..place(seen)
-        })));
+        }
     }
 
     /// An entry that another node has loaded when the row was of this version; none where it may not count here.
