@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::State;
 use axum::response::{Html, IntoResponse, Response};
-use brisk_cache::{CacheStats, Caches};
+use brisk_cache::{CacheStats, Caches, NodesStats};
 use brisk_http::{Caller, Problem};
 use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY};
@@ -17,6 +17,30 @@ use crate::policy::{POLICY, STYLE};
 struct CachesPage {
     style: &'static str,
     lines: Vec<Line>,
+    /// Whether what all nodes share answers, where there is such a thing.
+    nodes: Option<Nodes>,
+}
+
+/// What all nodes share in the words of the page.
+#[derive(Debug)]
+struct Nodes {
+    up: bool,
+    reads: String,
+    commands: String,
+    writes: String,
+    lost: String,
+}
+
+impl From<NodesStats> for Nodes {
+    fn from(stats: NodesStats) -> Self {
+        Self {
+            up: stats.up,
+            reads: count(stats.reads),
+            commands: count(stats.read_commands),
+            writes: count(stats.writes),
+            lost: count(stats.lost),
+        }
+    }
 }
 
 /// One cache in the words of the page.
@@ -28,6 +52,7 @@ struct Line {
     share: String,
     hits: String,
     hit_rate: String,
+    shared: Option<String>,
     loads: String,
     load_time: String,
     depends_on: String,
@@ -43,6 +68,7 @@ impl From<CacheStats> for Line {
             share: size(stats.max_bytes),
             hits: count(stats.hits),
             hit_rate: percent(stats.hit_rate),
+            shared: stats.tier.map(|_| count(stats.tier_hits)),
             loads: count(stats.loads),
             load_time: elapsed(std::time::Duration::from_micros(stats.load_mean_us)),
             depends_on: stats.depends_on.join(", "),
@@ -69,6 +95,7 @@ pub(crate) async fn page(
     let page = CachesPage {
         style: STYLE,
         lines: caches.stats().into_iter().map(Line::from).collect(),
+        nodes: caches.nodes_stats().map(Nodes::from),
     };
     let headers = [
         (CONTENT_SECURITY_POLICY, POLICY.clone()),

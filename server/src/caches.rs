@@ -22,14 +22,18 @@ pub(crate) async fn run(command: CacheCommand) -> anyhow::Result<ExitCode> {
                 return Ok(ExitCode::SUCCESS);
             }
             say(&format!(
-                "{:<32} {:>9} {:>10} {:>9} {:>9} {:>8} {:>8}",
-                "CACHE", "ENTRIES", "BYTES", "HITS", "LOADS", "HIT RATE", "EVICTED"
+                "{:<32} {:>9} {:>10} {:>9} {:>7} {:>9} {:>8} {:>8}",
+                "CACHE", "ENTRIES", "BYTES", "HITS", "BELOW", "LOADS", "HIT RATE", "EVICTED"
             ));
             for cache in all["caches"].as_array().into_iter().flatten() {
                 say(&line(cache));
                 if let Some(why) = cache["refused_because"].as_str() {
                     say(&format!("  not kept: {why}"));
                 }
+            }
+            if let Some(up) = all["nodes"]["up"].as_bool() {
+                let state = if up { "in reach" } else { "out of reach" };
+                say(&format!("what all nodes share is {state}"));
             }
         }
         CacheCommand::Show { name, server } => {
@@ -60,11 +64,15 @@ pub(crate) async fn run(command: CacheCommand) -> anyhow::Result<ExitCode> {
 
 fn line(cache: &Value) -> String {
     format!(
-        "{:<32} {:>9} {:>10} {:>9} {:>9} {:>7.1}% {:>8}",
+        "{:<32} {:>9} {:>10} {:>9} {:>7} {:>9} {:>7.1}% {:>8}",
         cache["name"].as_str().unwrap_or_default(),
         cache["entries"],
         cache["bytes"],
         cache["hits"],
+        // Of those the ones that were found in a tier below; a dash where there is none.
+        cache["tier"]
+            .as_str()
+            .map_or("-".to_owned(), |_| cache["tier_hits"].to_string()),
         cache["loads"],
         100.0 * cache["hit_rate"].as_f64().unwrap_or_default(),
         cache["evicted"]

@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use brisk_cache::{Caches, Policy};
+use brisk_cache::{Cache, Caches, Policy, RemoteConfig, Tier};
 use brisk_console::{Console, Empty};
 use brisk_core::{Clock, Scope};
 use brisk_db::{Db, DbConfig};
@@ -46,6 +46,19 @@ async fn operators_see_each_cache_with_its_hit_rate_and_others_see_nothing() {
     }
     let (_, html) = page(&caches, "127.0.0.1:1000").await;
     for part in ["town.names", "<td>3</td>", "75"] {
+        assert!(html.contains(part), "{part} in {html}");
+    }
+    assert!(!html.contains("What all nodes share"), "{html}");
+    // A tier that nobody answers for.
+    let shared: Cache<u8, u8> = caches
+        .cache("town.shared", Policy::outside(hour).tier(Tier::Nodes))
+        .build_tiered();
+    let nobody = RemoteConfig::new("redis://127.0.0.1:1");
+    caches.connect(&nobody).unwrap();
+    let got = shared.get(&session, &1, async |_| Ok::<_, brisk_db::Error>(1));
+    got.await.unwrap();
+    let (_, html) = page(&caches, "127.0.0.1:1000").await;
+    for part in ["Found below", "town.shared", "is out of reach"] {
         assert!(html.contains(part), "{part} in {html}");
     }
     let (status, html) = page(&caches, "192.0.2.1:1000").await;

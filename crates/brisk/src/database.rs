@@ -21,6 +21,7 @@ pub fn statements() -> Vec<&'static dyn Declared> {
     let mut all = STATEMENTS.to_vec();
     all.extend(brisk_auth::statements());
     all.extend(brisk_jobs::statements());
+    all.extend(brisk_cache::statements());
     all
 }
 

@@ -37,6 +37,9 @@ pub enum Error {
         #[source]
         source: brisk_db::Error,
     },
+    /// What all nodes share of their caches cannot be used as it is configured.
+    #[error("cannot use redis.url")]
+    Redis(#[source] brisk_cache::ConnectError),
     /// A service cannot be built.
     #[error("cannot start the service {name}")]
     Service {

@@ -11,6 +11,7 @@ mod api;
 mod app;
 mod authenticate;
 mod built;
+mod caches;
 mod database;
 mod error;
 mod kit;
@@ -48,7 +49,7 @@ pub use {axum, clap, tokio_util, utoipa, utoipa_axum};
 
 /// What nearly every file of a service names.
 pub mod prelude {
-    pub use brisk_cache::{Cache, Cached, Caches, Policy, cached};
+    pub use brisk_cache::{Cache, Cached, Caches, Policy, Tier, cached, cached_tiered};
     pub use brisk_config::{Problems, Section};
     pub use brisk_core::{
         Class, Clock, Failure, FieldError, FindingKind, Ids, Role, Scope, TenantId,

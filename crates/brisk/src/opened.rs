@@ -23,7 +23,7 @@ use crate::built::Hook;
 use crate::mount::{Mounted, forgive_slashes, mount};
 use crate::running::{Budget, Running};
 use crate::service::{AnyService, AnySettings};
-use crate::{Api, Error, Kit, database};
+use crate::{Api, Error, Kit, caches, database};
 
 /// An app with an open, migrated database.
 pub struct Opened {
@@ -63,7 +63,11 @@ impl Opened {
                 what: "open the database",
                 source,
             })?;
-        let mut sets: Vec<MigrationSet> = vec![brisk_auth::MIGRATIONS, brisk_jobs::MIGRATIONS];
+        let mut sets: Vec<MigrationSet> = vec![
+            brisk_auth::MIGRATIONS,
+            brisk_jobs::MIGRATIONS,
+            brisk_cache::MIGRATIONS,
+        ];
         sets.extend(checked.services.iter().flat_map(|(s, _)| s.migrations()));
         let applied = match db.migrate(&sets).await {
             Ok(applied) => applied,
@@ -227,6 +231,10 @@ impl Opened {
             },
         );
         let mut checks = vec![database::check(kit.db.clone())];
+        if let Some(config) = self.parts.redis.config() {
+            kit.caches.connect(&config).map_err(Error::Redis)?;
+            checks.push(caches::check(kit.caches.clone()));
+        }
         let mut mounted = Vec::new();
         let mut tasks = Vec::new();
         let mut hooks: Vec<(&'static str, Hook)> = Vec::new();
@@ -292,6 +300,7 @@ impl Opened {
         let serving = tokio::spawn(async move { server.run(listener, router, stop_serving).await });
         let jobs_stop = CancellationToken::new();
         let jobs = jobs.start(&jobs_stop);
+        tasks.push(caches::sweep(kit.caches.clone()));
         for task in tasks {
             kit.tracker.spawn(task.supervise(kit.stop.clone()));
         }
@@ -349,9 +358,6 @@ impl Opened {
             tracing::warn!(
                 "listening beyond this machine in development: costs are shown to everybody; set environment = \"production\""
             );
-        }
-        if self.parts.redis.url.is_some() {
-            tracing::warn!("redis.url is set and no part of this program uses Redis yet");
         }
     }
 }

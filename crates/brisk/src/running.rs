@@ -140,6 +140,7 @@ impl Running {
                 hook().await;
                 tracing::debug!(service, "the service has ended");
             }
+            self.kit.caches.flush().await;
         };
         if tokio::time::timeout(left(self.budget.tasks), rest)
             .await

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use brisk_auth::MasterKey;
+use brisk_cache::{ConnectError, RemoteConfig};
 use brisk_config::{Problems, Secret, Section};
 use brisk_db::{Capture, DbConfig, PostgresConfig, SqliteConfig};
 use brisk_http::Environment;
@@ -318,15 +319,51 @@ impl DatabaseSettings {
     }
 }
 
-/// The section `[redis]`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// The section `[redis]`: what all nodes share of their caches. Nothing is lost when it is gone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RedisSettings {
-    /// `redis://host:port`; none by default.
+    /// `redis://[user:password@]host[:port][/database]`, or `redis+sentinel://` or `redis+cluster://` with several hosts;
+    /// none by default.
     pub url: Option<Secret>,
+    /// What the names of all keys begin with; programs that share a server and no database differ in it.
+    pub prefix: String,
+    /// The longest that a command may take.
+    #[serde(with = "brisk_config::duration")]
+    pub timeout: Duration,
 }
 
-impl Section for RedisSettings {}
+impl Default for RedisSettings {
+    fn default() -> Self {
+        let usual = RemoteConfig::new("");
+        Self {
+            url: None,
+            prefix: usual.prefix,
+            timeout: usual.timeout,
+        }
+    }
+}
+
+impl Section for RedisSettings {
+    fn check(&self, problems: &mut Problems) {
+        if self.timeout.is_zero() {
+            problems.add("timeout", "must be longer than zero");
+        }
+        match self.config().map(|config| config.check()) {
+            Some(Err(error @ ConnectError::Prefix(_))) => problems.add("prefix", error.to_string()),
+            Some(Err(error)) => problems.add("url", error.to_string()),
+            Some(Ok(())) | None => {}
+        }
+    }
+}
+
+impl RedisSettings {
+    pub(crate) fn config(&self) -> Option<RemoteConfig> {
+        let mut config = RemoteConfig::new(self.url.as_ref()?.expose()).prefix(&self.prefix);
+        config.timeout = self.timeout;
+        Some(config)
+    }
+}
 
 #[cfg(test)]
 mod tests {

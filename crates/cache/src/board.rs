@@ -20,6 +20,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::fault::{Fault, Planted};
 use crate::sync::{AtomicU64, Ordering, ROWS, RwLock, StreamWatch, TENANTS};
+use crate::timeline::Timeline;
 
 /// Sets of columns of one table; statements that would need more depend on the tenant's whole table.
 const MOST_SETS: usize = 8;
@@ -31,7 +32,7 @@ pub(crate) type Version = u64;
 #[derive(Debug, Default)]
 pub(crate) struct Boards {
     planted: Planted,
-    version: AtomicU64,
+    pub(crate) timeline: Timeline,
     tables: RwLock<HashMap<Arc<str>, Arc<Board>>>,
     /// The latest version that concerned a table which had no board, or might have.
     missed: AtomicU64,
@@ -42,8 +43,10 @@ pub(crate) struct Boards {
 pub(crate) struct Board {
     planted: Planted,
     pub(crate) table: Arc<str>,
+    /// What is captured of the table, as a number.
+    pub(crate) declared: u64,
     /// Whether its rows belong to tenants.
-    owned: bool,
+    pub(crate) owned: bool,
     /// Any change at all.
     any: AtomicU64,
     /// Changes of rows that are not named, of any tenant.
@@ -79,7 +82,7 @@ impl TenantPlace {
 /// The places of a table's rows by the values of some columns.
 #[derive(Debug)]
 pub(crate) struct RowSet {
-    columns: Box<[Arc<str>]>,
+    pub(crate) columns: Box<[Arc<str>]>,
     places: Box<[AtomicU64]>,
 }
 
@@ -193,11 +196,7 @@ impl Boards {
     /// The latest version: whatever a later statement reads includes the commits of this one and of all before it.
     #[inline]
     pub(crate) fn version(&self) -> Version {
-        self.version.load(Ordering::Acquire)
-    }
-
-    fn next(&self) -> Version {
-        self.version.fetch_add(1, Ordering::AcqRel) + 1
+        self.timeline.version()
     }
 
     /// The board of a captured table.
@@ -234,7 +233,7 @@ impl Boards {
     pub(crate) fn hear(&self, event: &Event) {
         match event {
             Event::Committed(commit) => {
-                let version = self.next();
+                let version = self.timeline.commit(commit.id);
                 let mut last: Option<Arc<Board>> = None;
                 for change in &commit.changes {
                     if last.as_ref().is_none_or(|b| b.table != change.table) {
@@ -246,7 +245,7 @@ impl Boards {
                 }
             }
             Event::Wrote(wrote) => {
-                let version = self.next();
+                let version = self.timeline.wrote(wrote.ticket);
                 let tables = self.tables.read().expect(POISONED);
                 let named = wrote.tables.as_deref();
                 if named.is_none_or(|named| named.iter().any(|t| !tables.contains_key(t))) {
@@ -262,7 +261,8 @@ impl Boards {
                 }
             }
             Event::Reset(_) => self.forget(),
-            Event::Lost | Event::Trusted | Event::Reached(_) => {}
+            Event::Reached(place) => self.timeline.reached(place),
+            Event::Lost | Event::Trusted => {}
         }
     }
 
@@ -271,10 +271,11 @@ impl Boards {
         if self.planted.has(Fault::ResetIgnored) {
             return;
         }
-        let early = self.planted.has(Fault::ResetUnlocked).then(|| self.next());
+        let reset = || self.timeline.reset();
+        let early = self.planted.has(Fault::ResetUnlocked).then(reset);
         let mut tables = self.tables.write().expect(POISONED);
         // Under the lock: a load that begins after this number must not find a board that no event reaches any more.
-        let version = early.unwrap_or_else(|| self.next());
+        let version = early.unwrap_or_else(reset);
         raise(&self.missed, version);
         for board in tables.values() {
             board.sweep(None, version);
@@ -283,9 +284,9 @@ impl Boards {
         tables.clear();
     }
 
-    /// Ends everything that depends on a table, or on a tenant's rows of it.
-    pub(crate) fn sweep(&self, table: &str, tenant: Option<TenantId>) {
-        let version = self.next();
+    /// Ends everything that depends on a table, or on a tenant's rows of it, unless it was loaded after `look` began.
+    pub(crate) fn sweep(&self, table: &str, tenant: Option<TenantId>, look: Ticket) {
+        let version = self.timeline.swept(look);
         if let Some(board) = self.concerned(table, version) {
             board.sweep(tenant, version);
         }
@@ -305,6 +306,7 @@ impl Board {
         Self {
             planted,
             table: Arc::clone(&captured.table),
+            declared: declared(captured),
             owned,
             any: version.into(),
             swept: version.into(),
@@ -455,6 +457,17 @@ impl RowBytes {
         self.0.extend_from_slice(&len.to_le_bytes());
         self.0.extend_from_slice(value);
     }
+}
+
+/// Differs where something else is captured of a table, or noted in other places.
+fn declared(captured: &Captured) -> u64 {
+    let tenant = captured.tenant.as_deref().unwrap_or_default();
+    let (table, key, columns) = (
+        &captured.table,
+        captured.key.join(","),
+        captured.columns.join(","),
+    );
+    xxh3_64(format!("{table}|{tenant}|{key}|{columns}|{TENANTS}|{ROWS}").as_bytes())
 }
 
 fn spread(bytes: &[u8], places: usize) -> usize {

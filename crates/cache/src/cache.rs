@@ -9,14 +9,18 @@ use brisk_db::Session;
 use futures::future::BoxFuture;
 use quick_cache::sync::{Cache as Map, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
-use crate::caches::{Caches, EntryView};
+use crate::caches::Caches;
+use crate::codec::Codec;
 use crate::error::Error;
 use crate::fault::Fault;
 use crate::flight::{Boarded, Flights, Outcome};
 use crate::kept::{Cached, Kept, Key, KeyRef};
-use crate::policy::{Policy, Source};
-use crate::stats::{CacheStats, Counts, rate};
+use crate::policy::{Policy, Source, Tier};
+use crate::stats::Counts;
+use crate::tier::Below;
 use crate::trail::{Steps, Trail};
 
 /// Bytes that an entry takes beside its key and its value: links and hashes of the map, reference counts, and what the
@@ -57,15 +61,16 @@ pub(crate) struct Inner<K, V> {
     pub(crate) clock: Clock,
     pub(crate) counts: Counts,
     pub(crate) flights: Flights<K, V>,
-    map: Map<Key<K>, Arc<Kept<V>>, Weigher, DefaultHashBuilder>,
+    pub(crate) map: Map<Key<K>, Arc<Kept<V>>, Weigher, DefaultHashBuilder>,
     weigh: fn(&K, &V) -> usize,
     absent: fn(&V) -> bool,
+    pub(crate) below: Option<Below<K, V>>,
     /// Why the last result that was not kept was not.
-    refused: std::sync::Mutex<Option<Arc<str>>>,
+    pub(crate) refused: std::sync::Mutex<Option<Arc<str>>>,
 }
 
 #[derive(Clone, Debug)]
-struct Weigher;
+pub(crate) struct Weigher;
 
 impl<K, V> Weighter<Key<K>, Arc<Kept<V>>> for Weigher {
     fn weight(&self, _: &Key<K>, kept: &Arc<Kept<V>>) -> u64 {
@@ -115,8 +120,36 @@ impl<K, V> Builder<K, V> {
 }
 
 impl<K: CacheKey, V: Send + Sync + 'static> Builder<K, V> {
-    /// The cache. It is forgotten when its last clone is dropped.
+    /// The cache, in this process alone. It is forgotten when its last clone is dropped.
+    ///
+    /// # Panics
+    ///
+    /// When its policy names a [tier](Policy::tier) below: [`build_tiered`](Self::build_tiered) makes that.
     pub fn build(self) -> Cache<K, V> {
+        assert!(
+            self.policy.tier == Tier::Process,
+            "the cache {} has a tier below, so its values must be serialised: build_tiered() makes it",
+            self.name
+        );
+        self.make(None)
+    }
+
+    /// The cache with the tier that its policy names.
+    ///
+    /// Keys and values travel as JSON: keys that differ must differ there too, and a value must come back as it was. What
+    /// a release with another type of values wrote is not found; raise [`Policy::schema`] where the type has kept its name
+    /// and its meaning has changed.
+    pub fn build_tiered(self) -> Cache<K, V>
+    where
+        K: Serialize,
+        V: Serialize + DeserializeOwned,
+    {
+        let tiered = self.policy.tier != Tier::Process;
+        let below = tiered.then(|| Below::new(Codec::new(self.policy.schema)));
+        self.make(below)
+    }
+
+    fn make(self, below: Option<Below<K, V>>) -> Cache<K, V> {
         let bytes = self.policy.bytes.max(USUAL_BYTES);
         let items = usize::try_from(bytes / USUAL_BYTES).unwrap_or(usize::MAX);
         let options = OptionsBuilder::new()
@@ -140,6 +173,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Builder<K, V> {
             map,
             weigh: self.weigh,
             absent: self.absent,
+            below,
             refused: std::sync::Mutex::default(),
         });
         let view = Arc::downgrade(&inner);
@@ -356,10 +390,13 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         };
         match (outcome, old) {
             (Ok(kept), _) => {
-                inner.counts.misses.one();
+                let hit = kept.from_below;
+                if !hit {
+                    inner.counts.misses.one();
+                }
                 join(session, &kept);
                 drop(part);
-                Ok(self.hand_out(session, kept, false))
+                Ok(self.hand_out(session, kept, hit))
             }
             (Err(_), Some(old)) if self.serves(session, &old) => {
                 inner.counts.stale.one();
@@ -482,11 +519,22 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
             steps.unfit =
                 Some("the load read nothing through the session that it was given".into());
         }
+        Arc::new(self.weighed(key, value, steps, made, until))
+    }
+
+    pub(crate) fn weighed(
+        &self,
+        key: &Key<K>,
+        value: V,
+        steps: Steps,
+        made: Ticks,
+        until: Ticks,
+    ) -> Kept<V> {
         let fixed = size_of::<Kept<V>>() + size_of::<Key<K>>() + OVERHEAD;
         let mut kept = Kept::new(value, steps, made, until);
         let weight = fixed + (self.weigh)(&key.key, &kept.value);
         kept.weight = u64::try_from(weight).unwrap_or(u64::MAX);
-        Arc::new(kept)
+        kept
     }
 
     fn map_peek(&self, key: &KeyRef<'_, K>) -> Option<Arc<Kept<V>>> {
@@ -541,107 +589,11 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
     }
 }
 
-/// A cache without its types, for people.
-pub(crate) trait View: fmt::Debug + Send + Sync {
-    fn name(&self) -> &'static str;
-    fn stats(&self) -> CacheStats;
-    fn entries(&self, limit: usize) -> Vec<EntryView>;
-    fn evict(&self, tenant: Option<TenantId>) -> u64;
-}
-
 impl<K, V> fmt::Debug for Inner<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Cache")
             .field("name", &self.name)
             .finish_non_exhaustive()
-    }
-}
-
-fn depends_on<V>(kept: &Kept<V>) -> Vec<String> {
-    let mut names: Vec<String> = kept
-        .tags
-        .iter()
-        .map(|tag| format!("{}/{}", tag.table(), tag.precision().as_str()))
-        .collect();
-    names.sort_unstable();
-    names.dedup();
-    names
-}
-
-impl<K: CacheKey, V: Send + Sync + 'static> View for Inner<K, V> {
-    fn name(&self) -> &'static str {
-        self.name
-    }
-
-    fn stats(&self) -> CacheStats {
-        let counts = &self.counts;
-        let now = self.clock.ticks();
-        let (mut oldest, mut depends) = (now, Vec::new());
-        for (_, kept) in self.map.iter() {
-            oldest = oldest.min(kept.made);
-            for name in depends_on(&kept) {
-                if !depends.contains(&name) {
-                    depends.push(name);
-                }
-            }
-        }
-        depends.sort_unstable();
-        let (hits, misses, loads) = (counts.hits.get(), counts.misses.get(), counts.loads.get());
-        CacheStats {
-            name: self.name,
-            entries: u64::try_from(self.map.len()).unwrap_or_default(),
-            bytes: self.map.weight(),
-            max_bytes: self.map.capacity(),
-            hits,
-            misses,
-            hit_rate: rate(hits, hits + misses),
-            joined: counts.joined.get(),
-            loads,
-            load_errors: counts.load_errors.get(),
-            load_mean_us: counts
-                .load_micros
-                .get()
-                .checked_div(loads)
-                .unwrap_or_default(),
-            stale: counts.stale.get(),
-            bypassed: counts.bypassed.get(),
-            refused: counts.refused.get(),
-            refused_because: self
-                .refused
-                .lock()
-                .expect("no holder of this lock can panic")
-                .as_deref()
-                .map(str::to_owned),
-            ended: counts.ended.get(),
-            evicted: counts.evicted.get(),
-            oldest_s: now.since(oldest).as_secs(),
-            depends_on: depends,
-        }
-    }
-
-    fn entries(&self, limit: usize) -> Vec<EntryView> {
-        let watch = &self.caches.0.ground.watch;
-        let now = self.clock.ticks();
-        let view = |(key, kept): (Key<K>, Arc<Kept<V>>)| EntryView {
-            tenant: key.tenant,
-            key: (!self.policy.secret).then(|| format!("{:?}", key.key)),
-            age_ms: u64::try_from(now.since(kept.made).as_millis()).unwrap_or(u64::MAX),
-            bytes: kept.weight,
-            counts: kept.holds(watch) && now < kept.fresh_until,
-            depends_on: depends_on(&kept),
-        };
-        self.map.iter().take(limit).map(view).collect()
-    }
-
-    fn evict(&self, tenant: Option<TenantId>) -> u64 {
-        // First the loads under way: what they have read may be what is to go.
-        self.flights.disown(tenant);
-        let before = self.map.len();
-        match tenant {
-            None => self.map.clear(),
-            Some(tenant) => self.map.retain(|key, _| key.tenant != tenant),
-        }
-        u64::try_from(before.saturating_sub(self.map.len())).unwrap_or_default()
     }
 }
 

@@ -6,7 +6,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use brisk_core::{Failure, TenantId};
+use brisk_core::{Failure, Scope, TenantId};
 use brisk_db::Session;
 use futures::FutureExt as _;
 use quick_cache::DefaultHashBuilder;
@@ -17,6 +17,7 @@ use crate::cache::{Cache, CacheKey, Look, spot};
 use crate::error::Error;
 use crate::kept::{Kept, Key, KeyRef};
 use crate::stats::micros;
+use crate::tier::{Asked, Leaving};
 use crate::trail::Trail;
 
 /// Locks over the loads that are under way.
@@ -154,13 +155,17 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
             spot.insert(key.clone(), flight.clone());
             (trail, flight)
         };
-        let scope = session
-            .scope()
-            .apart(tenant, inner.name, inner.policy.load_limit);
-        let work = session.db().session(scope).followed_by(trail.clone());
+        let (scope, db) = (session.scope().clone(), session.db().clone());
+        let (name, limit, footprint) = (inner.name, inner.policy.load_limit, trail.clone());
+        let asking = scope.clone();
+        // Its time begins when it does, whatever was asked before.
+        let load = move || {
+            let scope = scope.apart(tenant, name, limit);
+            load(db.session(scope).followed_by(footprint))
+        };
         let this = self.clone();
         let task = async move {
-            inner_load(this, key, work, trail, load, ended).await;
+            inner_load(this, key, trail, asking, load, ended).await;
         };
         tokio::spawn(task.in_current_span());
         Boarded::Flight(flight)
@@ -172,35 +177,43 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
 async fn inner_load<K, V, F, R, E>(
     cache: Cache<K, V>,
     key: Key<K>,
-    session: Session,
     trail: Arc<Trail>,
+    asking: Scope,
     load: F,
     ended: watch::Sender<Option<Outcome<V>>>,
 ) where
     K: CacheKey,
     V: Send + Sync + 'static,
-    F: FnOnce(Session) -> R + Send + 'static,
+    F: FnOnce() -> R,
     R: Future<Output = Result<V, E>> + Send,
     E: Failure,
 {
     let inner = &*cache.0;
-    inner.counts.loads.one();
-    let began = Instant::now();
-    let work = AssertUnwindSafe(async {
-        let value = load(session).await.map_err(|e| Error::Load(Arc::new(e)))?;
-        Ok(inner.entry(&key, value, trail.steps_so_far()))
-    });
-    let limited = tokio::time::timeout(inner.policy.load_limit, work.catch_unwind());
-    let outcome: Outcome<V> = match limited.await {
-        Ok(Ok(outcome)) => outcome,
-        Ok(Err(panic)) => Err(Error::Panicked {
-            cache: inner.name,
-            message: said(&*panic),
-        }),
-        Err(_) => Err(Error::Timeout { cache: inner.name }),
+    let asked = inner.ask_below(&key, &trail, &asking).await;
+    let since = inner.clock.ticks();
+    let (outcome, room): (Outcome<V>, _) = match asked {
+        Asked::Found(kept) => (Ok(kept), None),
+        Asked::Load(room) => {
+            inner.counts.loads.one();
+            let began = Instant::now();
+            let work = AssertUnwindSafe(async {
+                let value = load().await.map_err(|e| Error::Load(Arc::new(e)))?;
+                Ok(inner.entry(&key, value, trail.steps_so_far()))
+            });
+            let limited = tokio::time::timeout(inner.policy.load_limit, work.catch_unwind());
+            let outcome = match limited.await {
+                Ok(Ok(outcome)) => outcome,
+                Ok(Err(panic)) => Err(Error::Panicked {
+                    cache: inner.name,
+                    message: said(&*panic),
+                }),
+                Err(_) => Err(Error::Timeout { cache: inner.name }),
+            };
+            inner.finished(&outcome, micros(began.elapsed()));
+            (outcome, room)
+        }
     };
-    inner.finished(&outcome, micros(began.elapsed()));
-    {
+    let leaving = {
         let mut spot = inner.flights.spot(&key).lock().expect(POISONED);
         // Where another has taken its place a change has overtaken it, or the cache was emptied meanwhile.
         let is_ours = |flight: &Flight<V>| Arc::ptr_eq(&flight.trail, &trail);
@@ -212,8 +225,15 @@ async fn inner_load<K, V, F, R, E>(
         if is_owned {
             spot.remove(&key);
         }
+        // What is not kept here is nothing for others either.
+        let room = room.filter(|_| is_owned);
+        room.map(|room| (room, Leaving::of(&inner.caches)))
+    };
+    ended.send_replace(Some(outcome.clone()));
+    // Nobody waits for this. A lease that is left over is given back.
+    if let (Some((room, _leaving)), Ok(kept)) = (leaving, outcome) {
+        inner.leave_below(room, &key, &kept, since);
     }
-    ended.send_replace(Some(outcome));
 }
 
 fn said(panic: &(dyn std::any::Any + Send)) -> Arc<str> {

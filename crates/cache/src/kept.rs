@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use brisk_core::{TenantId, Ticks};
-use brisk_db::StreamWatch;
+use brisk_db::{Reached, StreamWatch};
 use quick_cache::Equivalent;
 
 use crate::board::Version;
@@ -17,10 +17,14 @@ use crate::trail::{Steps, Tags};
 pub(crate) struct Kept<V> {
     pub(crate) value: V,
     pub(crate) version: Version,
+    /// The version for other nodes.
+    pub(crate) place: Option<Arc<Reached>>,
     pub(crate) tags: Tags,
     pub(crate) made: Ticks,
     pub(crate) fresh_until: Ticks,
     pub(crate) weight: u64,
+    /// Whether it was found in the tier below.
+    pub(crate) from_below: bool,
     /// Why it is not kept.
     pub(crate) unfit: Option<Arc<str>>,
 }
@@ -30,10 +34,12 @@ impl<V> Kept<V> {
         Self {
             value,
             version: steps.version,
+            place: steps.place,
             tags: steps.tags,
             made,
             fresh_until: fresh_until.min(steps.expires),
             weight: 1,
+            from_below: false,
             unfit: steps.unfit,
         }
     }

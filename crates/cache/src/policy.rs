@@ -27,6 +27,24 @@ pub struct Policy {
     pub(crate) load_limit: Duration,
     pub(crate) shared: bool,
     pub(crate) secret: bool,
+    pub(crate) tier: Tier,
+    pub(crate) schema: u32,
+}
+
+/// Where else than in this process an entry is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tier {
+    /// Nowhere.
+    #[default]
+    Process,
+    /// In Redis, for all nodes, where [one is connected](crate::Caches::connect). Of several nodes that miss a key one loads.
+    ///
+    /// For results of rows this needs PostgreSQL: no other node shares a SQLite file.
+    Nodes,
+    /// In a table of the database, over restarts; for [`Source::Outside`] alone. Rows are in the database already, and the
+    /// change stream tells nothing of the time before a program's start. Needs [`MIGRATIONS`](crate::MIGRATIONS).
+    Database,
 }
 
 /// Bytes of one cache unless said otherwise.
@@ -53,6 +71,8 @@ impl Policy {
             load_limit: LOAD_LIMIT,
             shared: false,
             secret: false,
+            tier: Tier::Process,
+            schema: 0,
         }
     }
 
@@ -144,6 +164,28 @@ impl Policy {
     #[must_use]
     pub const fn secret(mut self) -> Self {
         self.secret = true;
+        self
+    }
+
+    /// Where else entries are kept. The cache is then made by [`Builder::build_tiered`](crate::Builder::build_tiered).
+    ///
+    /// # Panics
+    ///
+    /// For [`Tier::Database`] with [`Source::Rows`]; where the policy is a constant, that does not compile.
+    #[must_use]
+    pub const fn tier(mut self, tier: Tier) -> Self {
+        assert!(
+            !matches!((tier, self.source), (Tier::Database, Source::Rows)),
+            "results of rows are not kept over restarts: after one nobody knows what has changed meanwhile"
+        );
+        self.tier = tier;
+        self
+    }
+
+    /// Which meaning the values have, for a tier below: values that were left there under another number are not found.
+    #[must_use]
+    pub const fn schema(mut self, number: u32) -> Self {
+        self.schema = number;
         self
     }
 

@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::policy::Tier;
+
 /// Counts of one cache since the start.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
@@ -17,6 +19,11 @@ pub(crate) struct Counts {
     pub(crate) refused: Count,
     pub(crate) ended: Count,
     pub(crate) evicted: Count,
+    pub(crate) tier_hits: Count,
+    pub(crate) tier_misses: Count,
+    pub(crate) tier_bad: Count,
+    pub(crate) tier_large: Count,
+    pub(crate) tier_dropped: Count,
 }
 
 /// On a line of memory of its own: hits of many threads must not slow the other counts down.
@@ -50,7 +57,7 @@ pub struct CacheStats {
     pub bytes: u64,
     /// Bytes that they may take.
     pub max_bytes: u64,
-    /// Answers that were there.
+    /// Answers that were there, of this process or of a tier below.
     pub hits: u64,
     /// Answers that were not.
     pub misses: u64,
@@ -76,6 +83,18 @@ pub struct CacheStats {
     pub ended: u64,
     /// Entries that went because there was no room.
     pub evicted: u64,
+    /// Where else its entries are; none for nowhere.
+    pub tier: Option<Tier>,
+    /// Entries that were found in the tier below, each for all who waited for it.
+    pub tier_hits: u64,
+    /// Those that were not, or that a change has ended, or of which that cannot be said.
+    pub tier_misses: u64,
+    /// Values there that could not be read: another version's, or damaged.
+    pub tier_bad: u64,
+    /// Values that were large for a tier below: over 100 KiB, or over 1 MiB and not left there.
+    pub tier_large: u64,
+    /// Values that were not left there because it did not keep up.
+    pub tier_dropped: u64,
     /// Age of the oldest entry, in seconds.
     pub oldest_s: u64,
     /// What entries depend on, as `table/precision`.

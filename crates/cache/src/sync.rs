@@ -1,8 +1,8 @@
 //! What the boards are made of. The model in `tests/model` compiles `board.rs` with others: atomics of which it tries all
 //! orders, and few places.
 
-pub(crate) use std::sync::RwLock;
 pub(crate) use std::sync::atomic::{AtomicU64, Ordering};
+pub(crate) use std::sync::{Mutex, MutexGuard, RwLock};
 
 pub(crate) use brisk_db::StreamWatch;
 

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, RwLock, Weak};
 
 use brisk_core::{TenantId, Ticks};
-use brisk_db::{Captured, Cell, Footprint, Read, ReadText, Session, StreamWatch, System, Value};
+use brisk_db::{
+    Captured, Cell, Footprint, Reached, Read, ReadText, Session, StreamWatch, System, Value,
+};
 use smallvec::SmallVec;
 
 use crate::board::{Boards, Tag, Version};
@@ -94,6 +96,8 @@ struct Parts {
 pub(crate) struct Steps {
     /// The latest version when the load began: everything up to it is included in what was read.
     pub(crate) version: Version,
+    /// The same as a place in the database's history, for other nodes; none where that is not known.
+    pub(crate) place: Option<Arc<Reached>>,
     pub(crate) tags: Tags,
     /// When what was taken from other entries is too old.
     pub(crate) expires: Ticks,
@@ -123,15 +127,28 @@ impl Footprint for Trail {
 }
 
 impl Steps {
-    /// Of a result that is not kept.
-    pub(crate) fn apart() -> Self {
+    /// Nothing read yet.
+    pub(crate) fn new(version: Version, place: Option<Arc<Reached>>) -> Self {
         Self {
-            version: 0,
+            version,
+            place,
             tags: Tags::new(),
             expires: Ticks::NEVER,
             has_read: false,
-            unfit: Some("it was read inside a transaction".into()),
+            unfit: None,
         }
+    }
+
+    /// The same for a load that begins now.
+    fn now(ground: &Ground) -> Self {
+        Self::new(ground.boards.version(), ground.boards.timeline.place())
+    }
+
+    /// Of a result that is not kept.
+    pub(crate) fn apart() -> Self {
+        let mut steps = Self::new(0, None);
+        steps.unfit = Some("it was read inside a transaction".into());
+        steps
     }
 
     fn add(&mut self, tag: Tag) {
@@ -151,13 +168,7 @@ impl Trail {
     /// A load that begins now.
     pub(crate) fn begin(ground: &Arc<Ground>) -> Arc<Self> {
         Arc::new(Self {
-            steps: Mutex::new(Steps {
-                version: ground.boards.version(),
-                tags: Tags::new(),
-                expires: Ticks::NEVER,
-                has_read: false,
-                unfit: None,
-            }),
+            steps: Mutex::new(Steps::now(ground)),
             parts: Mutex::default(),
             ground: Arc::clone(ground),
         })
@@ -226,7 +237,8 @@ impl Trail {
     /// Another entry became a part of this load.
     ///
     /// That one was loaded at another version. When it was handed out nothing that it depends on had changed since, so it
-    /// is what a load that begins now would find; what changes later ends this entry by this load's own version.
+    /// is what a load that begins now would find; what changes later ends this entry by this load's own version. The same
+    /// holds for its place: what this load's place includes was told before, so it is in that one too.
     pub(crate) fn include(&self, tags: &[Tag], expires: Ticks) {
         let mut steps = self.steps();
         steps.has_read = true;
@@ -242,6 +254,16 @@ impl Trail {
     /// A part of this load cannot be kept, so neither can this.
     pub(crate) fn refuse(&self, why: &Arc<str>) {
         self.steps().unfit.get_or_insert_with(|| Arc::clone(why));
+    }
+
+    /// The load begins only now; nothing was read before.
+    pub(crate) fn restart(&self) {
+        *self.steps() = Steps::now(&self.ground);
+    }
+
+    /// What another node has read takes the place of this load.
+    pub(crate) fn adopt(&self, theirs: &Steps) {
+        *self.steps() = theirs.clone();
     }
 
     /// What was read.

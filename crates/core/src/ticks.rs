@@ -41,6 +41,15 @@ impl Ticks {
         )
     }
 
+    /// So much earlier; [`Ticks::ZERO`] at least.
+    #[must_use]
+    pub fn before(self, span: Duration) -> Self {
+        Self(
+            self.0
+                .saturating_sub(coarsetime::Duration::from(span).as_ticks()),
+        )
+    }
+
     /// The time from `earlier` until here; zero where it is not earlier.
     pub fn since(self, earlier: Self) -> Duration {
         coarsetime::Duration::from_ticks(self.0.saturating_sub(earlier.0)).into()
@@ -60,5 +69,8 @@ mod tests {
         assert_eq!(now.since(later), Duration::ZERO);
         assert!(Ticks::NEVER.after(Duration::from_secs(1)) == Ticks::NEVER);
         assert!(Ticks::now() >= now);
+        let early = now.before(Duration::from_millis(1_500));
+        assert!(now.since(early).abs_diff(span) < Duration::from_millis(1));
+        assert!(Ticks::ZERO.before(span) == Ticks::ZERO);
     }
 }

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use postgres_types::{FromSql, Type};
 use rusqlite::types::ValueRef;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::capture::Cell;
@@ -317,8 +317,9 @@ impl<T: Column> Column for Option<T> {
     }
 }
 
-/// A value kept as JSON: `jsonb` on PostgreSQL, text on SQLite.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// A value kept as JSON: `jsonb` on PostgreSQL, text on SQLite. Serialised it is the value itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Json<T>(pub T);
 
 /// Counts what is written.

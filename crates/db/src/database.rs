@@ -75,12 +75,13 @@ impl System {
     }
 }
 
-/// A database that somebody else keeps open.
+/// A database that somebody else keeps open; from [`Db::downgrade`].
 #[derive(Clone, Debug)]
-pub(crate) struct WeakDb(Weak<Inner>);
+pub struct WeakDb(Weak<Inner>);
 
 impl WeakDb {
-    pub(crate) fn upgrade(&self) -> Option<Db> {
+    /// The database, while somebody keeps it open.
+    pub fn upgrade(&self) -> Option<Db> {
         self.0.upgrade().map(Db)
     }
 }
@@ -234,7 +235,8 @@ impl Db {
 
     /// What lives as long as this database and belongs to it alone, made at the first call: its caches. There is one kind.
     ///
-    /// It must not hold the database, which then would never be closed; a [`StreamWatch`](crate::StreamWatch) is fine.
+    /// It must not hold the database, which then would never be closed; a [`StreamWatch`](crate::StreamWatch) and a
+    /// [`WeakDb`] are fine.
     ///
     /// # Panics
     ///
@@ -247,6 +249,11 @@ impl Db {
             .expect("a database has companions of one type")
     }
 
+    /// The same database for whoever must not keep it open, such as what lives [with it](Self::companion).
+    pub fn downgrade(&self) -> WeakDb {
+        WeakDb(Arc::downgrade(&self.0))
+    }
+
     /// Finishes the writes that wait and closes all connections.
     pub async fn close(&self) {
         self.0.capturing.stop();
@@ -254,10 +261,6 @@ impl Db {
             Engine::Sqlite(engine) => engine.close().await,
             Engine::Postgres(engine) => engine.close(),
         }
-    }
-
-    pub(crate) fn weak(&self) -> WeakDb {
-        WeakDb(Arc::downgrade(&self.0))
     }
 
     pub(crate) fn engine(&self) -> &Engine {
@@ -338,11 +341,6 @@ impl Db {
     /// Whether statements may be explained.
     pub(crate) fn explains(&self) -> bool {
         self.0.explain
-    }
-
-    /// For a task that must not keep the database open.
-    pub(crate) fn downgrade(&self) -> WeakDb {
-        WeakDb(Arc::downgrade(&self.0))
     }
 
     pub(crate) fn perf(&self) -> &OnceLock<Arc<PerfStats>> {

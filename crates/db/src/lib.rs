@@ -57,7 +57,7 @@ pub use capture::{
 pub use column::{BoxedError, Column, Json, Raw};
 pub use config::{DbConfig, LoadConfig, PostgresConfig, SqliteConfig};
 pub use cursor::CursorKey;
-pub use database::{Db, System};
+pub use database::{Db, System, WeakDb};
 pub use error::{Constraint, Error};
 pub use fold::{Fold, FoldConfig};
 pub use footprint::{Footprint, Read, ReadText};

@@ -27,7 +27,7 @@ impl Db {
     pub fn measure(&self, perf: Arc<PerfStats>) {
         if let Engine::Postgres(engine) = self.engine() {
             engine.write_aliases(perf.seed_aliases());
-            let db = self.weak();
+            let db = self.downgrade();
             perf.show_pools(move || {
                 let pools = db.upgrade()?.pools();
                 serde_json::to_value(pools).ok()

@@ -4,7 +4,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use brisk_cache::{CacheStats, Caches, EntryView};
+use brisk_cache::{CacheStats, Caches, EntryView, NodesStats, StoreStats};
 use brisk_core::{Role, TenantId};
 use http::HeaderValue;
 use http::header::CACHE_CONTROL;
@@ -20,6 +20,10 @@ const MOST_SHOWN: usize = 1_000;
 #[derive(Serialize)]
 struct All {
     caches: Vec<CacheStats>,
+    /// What all nodes share, where there is such a thing.
+    nodes: Option<NodesStats>,
+    /// What outlives the program.
+    store: StoreStats,
 }
 
 /// One cache.
@@ -66,8 +70,11 @@ fn unknown() -> Problem {
 
 async fn list(caller: Caller, State(caches): State<Caches>) -> Result<Response, Problem> {
     insight::require(&caller.0)?;
-    let caches = caches.stats();
-    Ok(fresh(All { caches }))
+    Ok(fresh(All {
+        caches: caches.stats(),
+        nodes: caches.nodes_stats(),
+        store: caches.store_stats(),
+    }))
 }
 
 async fn show(

@@ -38,6 +38,8 @@ fn every_mistake_of_the_kit_and_of_a_service_is_told_at_once() {
         ("BRISK_DATABASE_NODES", "0"),
         ("BRISK_DATABASE_POOLER_SAFE", "true"),
         ("BRISK_DATABASE_REPLICA_URL", "mysql://u:geheim@x"),
+        ("BRISK_REDIS_URL", "rediss://u:geheim@x"),
+        ("BRISK_REDIS_TIMEOUT", "0s"),
     ];
     let settings = Settings::load(LoadOptions {
         env: Environment::from_iter(env),
@@ -58,6 +60,8 @@ fn every_mistake_of_the_kit_and_of_a_service_is_told_at_once() {
         "database.wait (environment BRISK_DATABASE_WAIT): must be longer than zero",
         "database.lanes_min (environment BRISK_DATABASE_LANES_MIN): must not be more than database.lanes",
         "database.nodes (environment BRISK_DATABASE_NODES): must be at least 1",
+        "redis.url (environment BRISK_REDIS_URL): the address of the nodes' cache cannot be used: TLS is not supported",
+        "redis.timeout (environment BRISK_REDIS_TIMEOUT): must be longer than zero",
         "database.direct_url (default): is required with pooler_safe",
         "database.replica_url (environment BRISK_DATABASE_REPLICA_URL): must begin with postgres://",
         "master_key (default): is required with PostgreSQL",

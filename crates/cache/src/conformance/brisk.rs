@@ -80,7 +80,7 @@ impl Brisk {
             key: vec!["id".into()],
             columns: Vec::new(),
         }]);
-        let caches = Caches::following(&stream.watch(), planted);
+        let caches = Caches::following(&stream.watch(), planted, None);
         Self {
             told,
             depends,

@@ -12,6 +12,7 @@ use brisk_db::{
 };
 use brisk_testkit::files::SqliteFile;
 use brisk_testkit::servers::{Database, Postgres};
+use serde::{Deserialize, Serialize};
 
 /// Declares tests that run on SQLite and on PostgreSQL.
 macro_rules! on_both {
@@ -74,7 +75,7 @@ const SCHEMA: MigrationSet = MigrationSet {
     )],
 };
 
-#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+#[derive(Clone, Debug, PartialEq, Eq, FromRow, Serialize, Deserialize)]
 pub(crate) struct Author {
     pub(crate) id: i64,
     pub(crate) name: String,
@@ -195,7 +196,9 @@ impl TestDb {
 
 async fn open(url: &str) -> Db {
     let db = Db::open(DbConfig::new(url)).await.unwrap();
-    db.migrate(&[SCHEMA]).await.unwrap();
+    db.migrate(&[SCHEMA, brisk_cache::MIGRATIONS])
+        .await
+        .unwrap();
     db.changes().start();
     trusted(&db).await;
     db
@@ -267,9 +270,14 @@ pub(crate) struct Authors {
 
 impl Authors {
     pub(crate) fn new(db: &TestDb, policy: Policy) -> Self {
+        Self::of(&db.caches(), policy, &Arc::default())
+    }
+
+    /// The same on a node whose loads are counted with those of others.
+    pub(crate) fn of(caches: &Caches, policy: Policy, loads: &Arc<AtomicU64>) -> Self {
         Self {
-            cache: db.caches().cache("test.authors", policy).build(),
-            loads: Arc::default(),
+            cache: caches.cache("test.authors", policy).build_tiered(),
+            loads: Arc::clone(loads),
         }
     }
 

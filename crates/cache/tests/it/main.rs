@@ -15,4 +15,6 @@ mod generated;
 mod live;
 mod loads;
 mod mutants;
+mod nodes;
 mod precision;
+mod store;

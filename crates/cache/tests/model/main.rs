@@ -4,7 +4,8 @@
 //! in a few lines: a [load](world::World::load) takes a version, says what it depends on, reads, and what it has read is
 //! looked at; a [look of the stream](world::World::look) tells what is committed.
 //!
-//! The model tries all orders in which threads are interrupted at most twice; with `BRISK_TEST_FULL=1` four times.
+//! The model tries all orders in which threads are interrupted at most twice; with `BRISK_TEST_FULL=1` four times, or three
+//! where there are many steps.
 
 #![expect(
     clippy::unwrap_used,
@@ -27,4 +28,10 @@ mod board;
 mod fault;
 mod orders;
 mod sync;
+#[expect(
+    dead_code,
+    reason = "it is a module of the crate, of which the model needs a part"
+)]
+#[path = "../../src/timeline.rs"]
+mod timeline;
 mod world;

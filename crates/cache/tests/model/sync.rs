@@ -1,7 +1,7 @@
 //! What the boards are made of in the model.
 
-pub(crate) use loom::sync::RwLock;
 pub(crate) use loom::sync::atomic::{AtomicU64, Ordering};
+pub(crate) use loom::sync::{Mutex, MutexGuard, RwLock};
 
 use brisk_db::Ticket;
 

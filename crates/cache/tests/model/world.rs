@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use brisk_core::TenantId;
-use brisk_db::{Captured, Cell, Cells, Change, Commit, Event, What, Wrote};
+use brisk_db::{Captured, Cell, Cells, Change, Commit, Event, Reached, Ticket, What, Wrote};
 
 use crate::board::{Boards, Tag, Version};
 use crate::fault::{Fault, Planted};
@@ -52,6 +52,16 @@ impl Kept {
     /// Whether it has read this version, or a later one.
     pub(crate) const fn is_of(&self, version: u64) -> bool {
         self.value >= version
+    }
+}
+
+/// The place that includes the commits up to this version of the row, found by nobody's look.
+fn place(version: u64) -> Reached {
+    let next = version + 1;
+    Reached {
+        position: format!("p:{next}:{next}:").parse().unwrap(),
+        origin: 1,
+        look: Ticket::from_raw(0),
     }
 }
 
@@ -170,6 +180,16 @@ impl World {
 
     /// A look of the stream at the database.
     pub(crate) fn look(&self) {
+        self.look_at_place();
+    }
+
+    /// The same, and up to which place everything has been told.
+    pub(crate) fn look_and_reach(&self) {
+        let reached = self.look_at_place();
+        self.boards.hear(&Event::Reached(Arc::new(reached)));
+    }
+
+    fn look_at_place(&self) -> Reached {
         let look = self.watch.look();
         let seen = self.read();
         if self.told.load(Ordering::Relaxed) < seen {
@@ -177,6 +197,27 @@ impl World {
             self.told.store(seen, Ordering::Relaxed);
         }
         self.watch.looked(look);
+        Reached {
+            look,
+            ..place(seen)
+        }
+    }
+
+    /// An entry that another node has loaded when the row was of this version; none where it may not count here.
+    pub(crate) fn adopt(&self, value: u64, by: By, takes: Takes) -> Option<Kept> {
+        let version = || self.boards.timeline.version_of(&place(value));
+        let (version, tags) = match takes {
+            Takes::First => (version()?, vec![self.tag(by)]),
+            Takes::Last => {
+                let tags = vec![self.tag(by)];
+                (version()?, tags)
+            }
+        };
+        Some(Kept {
+            version,
+            tags,
+            value,
+        })
     }
 
     /// A change of which nothing was told, and then a reset.

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use brisk_core::TenantId;
 
-use super::change::{Cell, Cells, Change, Commit, Event, ResetReason, Ticket, Wrote};
+use super::change::{
+    Cell, Cells, Change, Commit, CommitId, Event, Number, ResetReason, Ticket, Wrote,
+};
 use super::declare::{Captured, Declarations};
 use super::hub::Hub;
 use super::stream::StreamWatch;
@@ -66,6 +68,13 @@ impl SimulatedStream {
     /// It tells everything again, until it is lost.
     pub fn trust(&self) {
         self.hub.trust_for_good();
+    }
+}
+
+impl CommitId {
+    /// A transaction of a server.
+    pub const fn transaction(xid: u64) -> Self {
+        Self(Number::Transaction(xid))
     }
 }
 

@@ -190,6 +190,11 @@ impl StreamWatch {
         self.hub.pass(ticket).await;
     }
 
+    /// The next look at the database that begins from now on: whatever is committed by now is seen by it.
+    pub fn next_look(&self) -> Ticket {
+        self.hub.next_look()
+    }
+
     /// As [`ChangeStream::position`].
     pub fn position(&self) -> Option<Position> {
         self.hub.head().borrow().clone()

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::address::Address;
 use super::error::{Error, Result};
@@ -23,6 +23,9 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 
 const PREPARE: &str = r#"printf 'requirepass %s\n' "$BRISK_PASSWORD" >"$BRISK_FOLDER/redis.conf""#;
 
+const PREPARE_SENTINEL: &str = r#"printf 'sentinel monitor %s %s 1\nsentinel auth-pass %s %s\n' \
+  "$BRISK_SERVICE" "$BRISK_WATCHED" "$BRISK_SERVICE" "$BRISK_PASSWORD" >"$BRISK_FOLDER/redis.conf""#;
+
 /// A Redis or Valkey server for tests or measurements; a private one ends when this value is dropped.
 #[derive(Debug)]
 pub struct Redis {
@@ -37,6 +40,90 @@ impl Redis {
     ///
     /// [`Error::NotInstalled`] without a server program; otherwise what kept it from starting, with the end of its log.
     pub fn start() -> Result<Self> {
+        Self::start_with(&|_| Vec::new())
+    }
+
+    /// The same as the only node of a cluster.
+    ///
+    /// # Errors
+    ///
+    /// As [`Redis::start`].
+    pub fn cluster() -> Result<Self> {
+        let server = Self::start_with(&|port| {
+            // The usual one, 10,000 higher, may be no port at all.
+            let bus = if port % 2 == 0 { port + 1 } else { port - 1 };
+            vec![
+                ("--cluster-enabled", "yes".to_owned()),
+                ("--cluster-port", bus.to_string()),
+                ("--cluster-announce-ip", "127.0.0.1".to_owned()),
+            ]
+        })?;
+        server.command(0, "CLUSTER ADDSLOTSRANGE 0 16383")?;
+        let end = Instant::now() + ANSWER_LIMIT;
+        loop {
+            let answer = server.command(0, "CLUSTER INFO")?;
+            if answer.contains("cluster_state:ok") {
+                return Ok(server);
+            }
+            if Instant::now() > end {
+                let statement = "CLUSTER INFO".to_owned();
+                return Err(Error::Refused { statement, answer });
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// A sentinel that watches this server under the name `service`, without a password of its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`Redis::start`].
+    pub fn sentinel(&self, service: &str) -> Result<Self> {
+        let (host, port) = (self.address.host(), self.address.port());
+        let password = self.address.password().unwrap_or_default();
+        let server = Launch {
+            prefix: "brisk-sentinel-",
+            users: &["redis", "valkey", "nobody"],
+            prepare: PREPARE_SENTINEL,
+            env: vec![
+                ("BRISK_SERVICE", service.into()),
+                ("BRISK_WATCHED", format!("{host} {port}").into()),
+                ("BRISK_PASSWORD", password.into()),
+            ],
+            ready: "+monitor master",
+            stop: "TERM",
+            program: find::redis()?,
+            durability: Durability::Scratch,
+        }
+        .start(|folder, port| {
+            let mut arguments = vec![folder.join("redis.conf").into()];
+            let port = port.to_string();
+            arguments
+                .extend(["--port", &port, "--bind", "127.0.0.1", "--sentinel"].map(Into::into));
+            arguments
+        })?;
+        Ok(Self {
+            address: Address::parse(&format!("redis://{}/0", server.address()))?,
+            server: Some(server),
+        })
+    }
+
+    /// Kills a private server and starts it again, empty, at the same address; blocks its thread.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] for a server that we did not start; else what kept it from coming back.
+    pub fn restart(&self) -> Result<()> {
+        let Some(server) = &self.server else {
+            return Err(Error::Refused {
+                statement: "restart".to_owned(),
+                answer: "this server belongs to somebody else".to_owned(),
+            });
+        };
+        server.restart("KILL")
+    }
+
+    fn start_with(more: &dyn Fn(u16) -> Vec<(&'static str, String)>) -> Result<Self> {
         let password = random_word()?;
         let server = Launch {
             prefix: "brisk-redis-",
@@ -60,6 +147,7 @@ impl Redis {
                     ("--daemonize", "no".to_owned()),
                 ]
                 .into_iter()
+                .chain(more(port))
                 .flat_map(|(name, value)| [OsString::from(name), value.into()]),
             );
             arguments
@@ -167,7 +255,10 @@ impl Redis {
         if let Some(password) = self.address.password() {
             ask(&format!("AUTH {password}"))?;
         }
-        ask(&format!("SELECT {database}"))?;
+        // Where a connection begins; sentinels have no other.
+        if database != 0 {
+            ask(&format!("SELECT {database}"))?;
+        }
         ask(line)
     }
 }

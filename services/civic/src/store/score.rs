@@ -1,12 +1,15 @@
 //! Every statement on the scores that are kept ready.
 
-use brisk_cache::{Cached, cached};
+use brisk_cache::{Cached, Policy, Tier, cached, cached_tiered};
 use brisk_core::TenantId;
 use brisk_db::{Affected, Batch, FromRow, Json, Record, Session, statements};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::Error;
+
+const OF_ALL_TENANTS: Policy = Policy::rows().shared().tier(Tier::Nodes);
 
 /// A score about to be written; area 0 is the whole tenant.
 #[derive(Clone, Debug, PartialEq, Record)]
@@ -32,7 +35,7 @@ pub(crate) struct ScoreRow {
 }
 
 /// A tenant's score beside those of others.
-#[derive(Clone, Debug, PartialEq, FromRow)]
+#[derive(Clone, Debug, PartialEq, FromRow, Serialize, Deserialize)]
 pub(crate) struct LeaderRow {
     pub(crate) tenant_id: TenantId,
     pub(crate) name: String,
@@ -103,8 +106,10 @@ impl Scores<'_> {
         Ok(cached!(self.0, OF_PERIOD, params).await?)
     }
 
-    /// Kept until those of any tenant are computed anew.
+    /// Kept until those of any tenant are computed anew, by one node for all: each of them would read the rows of all
+    /// tenants.
     pub(crate) async fn leaders(&self, period: &str) -> Result<Cached<Vec<LeaderRow>>, Error> {
-        Ok(cached!(self.0, LEADERS, (period.to_owned(),)).await?)
+        let params = (period.to_owned(),);
+        Ok(cached_tiered!(self.0, LEADERS, params, OF_ALL_TENANTS).await?)
     }
 }

@@ -15,6 +15,7 @@ mod pairs;
 mod plans;
 mod rights;
 mod routes;
+mod shared;
 mod sla;
 mod volume;
 mod workflow;

@@ -17,6 +17,11 @@ use serde_json::{Value, json};
 
 /// An app of this service on the database at `url`.
 pub(crate) fn app(url: &str) -> App {
+    app_with(url, &[])
+}
+
+/// The same with more settings.
+pub(crate) fn app_with(url: &str, more: &[(&str, &str)]) -> App {
     let log_level = std::env::var("BRISK_TEST_LOG").unwrap_or_else(|_| "error".to_owned());
     let [traced, strict] = STRICT;
     let options = LoadOptions {
@@ -29,8 +34,10 @@ pub(crate) fn app(url: &str) -> App {
             ("telemetry.log_level", &log_level),
             ("http.request_log", "notable"),
         ]
-        .map(|(key, value)| (key.to_owned(), value.to_owned()))
-        .into(),
+        .iter()
+        .chain(more)
+        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+        .collect(),
         ..LoadOptions::default()
     };
     App::new(Settings::load(options))
@@ -40,7 +47,12 @@ pub(crate) fn app(url: &str) -> App {
 
 /// Starts a node on the database at `url`.
 pub(crate) async fn start(url: &str, clock: &Clock) -> Running {
-    let app = app(url).at(clock.clone(), Ids::random());
+    start_app(app(url), clock).await
+}
+
+/// The same for any app.
+pub(crate) async fn start_app(app: App, clock: &Clock) -> Running {
+    let app = app.at(clock.clone(), Ids::random());
     let opened = app.check().unwrap().open().await.unwrap();
     opened.start().await.unwrap()
 }
@@ -51,6 +63,7 @@ pub(crate) async fn postgres() -> Database {
     for set in [
         brisk::auth::MIGRATIONS,
         brisk::jobs::MIGRATIONS,
+        brisk::cache::MIGRATIONS,
         brisk_civic::MIGRATIONS,
     ] {
         set.postgres.hash(&mut hash);
@@ -181,7 +194,13 @@ impl TestApp {
 
     /// Starts one more node.
     pub(crate) async fn add_node(&mut self) {
-        let node = start(&self.place.url(), &self.clock).await;
+        self.add_node_with(&[]).await;
+    }
+
+    /// The same with more settings.
+    pub(crate) async fn add_node_with(&mut self, more: &[(&str, &str)]) {
+        let app = app_with(&self.place.url(), more);
+        let node = start_app(app, &self.clock).await;
         self.clients.push(Client::new(node.address()));
         self.clean.push(watched(&node));
         self.nodes.push(node);
