@@ -4,9 +4,9 @@ use brisk::core::Deadline;
 use brisk_testkit::servers::Redis;
 use serde_json::{Value, json};
 
-use crate::client::Client;
-use crate::wait::{PATIENCE, eventually};
 use crate::world::TestApp;
+use brisk_testkit::services::Client;
+use brisk_testkit::services::{PATIENCE, eventually};
 
 const LEADERS: &str = "civic.score.leaders";
 
