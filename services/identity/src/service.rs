@@ -21,7 +21,7 @@ use crate::{MIGRATIONS, commands, routes, store};
 const BODY: ByteSize = ByteSize::kib(64);
 
 /// Routes at which nobody is known yet.
-const PUBLIC: [&str; 2] = ["/auth/refresh", "/auth/logout"];
+const PUBLIC: [&str; 3] = ["/auth/refresh", "/auth/logout", "/oauth2"];
 
 /// Tries to set the installation up from one address in a minute.
 const SETUPS: u32 = 10;

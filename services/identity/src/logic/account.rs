@@ -13,7 +13,7 @@ use brisk_cache::{Cache, Caches, Policy};
 use brisk_core::{
     Clock, Origin, Permissions, Principal, PrincipalKind, Profile, Scope, SignIn, TenantId,
 };
-use brisk_db::{Db, Session};
+use brisk_db::{Db, FromRow as _, Session};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
@@ -21,8 +21,10 @@ use uuid::Uuid;
 
 use crate::error::Error;
 use crate::ids::{SessionId, UserId};
+use crate::model::client::ClientStatus;
 use crate::model::user::{User, UserStatus, with_superuser};
 use crate::store::account::{AccountRow, Accounts};
+use crate::store::client::{Clients, StandingRow, texts};
 use crate::store::revoked::Revoked;
 
 /// How long an answer counts while the change stream is not trusted.
@@ -170,6 +172,7 @@ struct Inner {
     db: Db,
     clock: Clock,
     known: Cache<Who, Option<Arc<Account>>>,
+    machines: Cache<(TenantId, Uuid), Option<Arc<StandingRow>>>,
     revoked: Cache<(), Arc<HashSet<Uuid>>>,
 }
 
@@ -179,10 +182,18 @@ impl Callers {
         let caches = Caches::of(db).with_clock(clock);
         let policy = Policy::rows().shared().secret().untrusted_for(UNTRUSTED);
         let known = caches.cache("identity.account", policy.bytes(REMEMBERED));
+        let machines = caches.cache("identity.client", policy);
         let revoked = caches.cache("identity.revoked", policy);
         Self(Arc::new(Inner {
             known: known
                 .weigh(|_, found: &Option<Arc<Account>>| found.as_deref().map_or(0, Account::bytes))
+                .build(),
+            machines: machines
+                .weigh(|_, found: &Option<Arc<StandingRow>>| {
+                    found
+                        .as_ref()
+                        .map_or(0, |row| size_of::<StandingRow>() + row.heap_bytes())
+                })
                 .build(),
             revoked: revoked
                 .weigh(|(), all: &Arc<HashSet<Uuid>>| all.len() * 2 * size_of::<Uuid>())
@@ -233,7 +244,9 @@ impl Callers {
     }
 
     async fn find(&self, claims: &Claims, scope: &Scope) -> Result<Arc<Principal>, NoAccount> {
-        let session = claims.session.ok_or(NoAccount::Void("it has no session"))?;
+        let Some(session) = claims.session else {
+            return self.machine(claims, scope).await;
+        };
         let who = Who {
             tenant: claims.tenant,
             user: UserId(claims.subject),
@@ -263,6 +276,52 @@ impl Callers {
                 expires_at: claims.expires_at,
                 origin: Origin::Own,
                 profile: Some(Profile(account)),
+            }),
+        }))
+    }
+
+    /// A machine: it may do what its token says, as far as the client still has it.
+    async fn machine(&self, claims: &Claims, scope: &Scope) -> Result<Arc<Principal>, NoAccount> {
+        let key = (claims.tenant, claims.subject);
+        let load = async move |session: Session| {
+            let session = session.for_tenant(key.0);
+            let row = Clients(&session).standing(&key.1.to_string()).await?;
+            Ok::<_, brisk_db::Error>(row.map(Arc::new))
+        };
+        let found = self.0.machines.get(&self.session(scope), &key, load).await;
+        let found = found.map_err(NoAccount::unknown)?.into_inner();
+        let client = found.ok_or(NoAccount::Void("there is no such client"))?;
+        if client.status != ClientStatus::Active {
+            return Err(NoAccount::Void("the client is disabled"));
+        }
+        match client.tenant_status {
+            TenantStatus::Active => {}
+            TenantStatus::Suspended => return Err(NoAccount::Suspended),
+            TenantStatus::Deleting => return Err(NoAccount::Void("the tenant is being deleted")),
+        }
+        if self
+            .is_revoked(claims.jti, scope)
+            .await
+            .map_err(NoAccount::unknown)?
+        {
+            return Err(NoAccount::Void("it was revoked"));
+        }
+        let held = Permissions::of(texts(&client.scopes));
+        let asked = claims.scope.as_deref().unwrap_or_default().split(' ');
+        Ok(Arc::new(Principal {
+            kind: PrincipalKind::Client,
+            id: claims.subject,
+            subject: client.name.clone(),
+            tenant: Some(claims.tenant),
+            role: None,
+            permissions: Permissions::of(asked.filter(|scope| held.allow(scope))),
+            sign_in: Some(SignIn {
+                session: None,
+                token: claims.jti,
+                at: claims.auth_time,
+                expires_at: claims.expires_at,
+                origin: Origin::Own,
+                profile: None,
             }),
         }))
     }

@@ -2,6 +2,7 @@
 pub(crate) mod account;
 pub(crate) mod audit;
 pub(crate) mod bootstrap;
+pub(crate) mod client;
 pub(crate) mod housekeeping;
 pub(crate) mod login;
 pub(crate) mod logout;

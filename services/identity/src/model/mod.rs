@@ -1,6 +1,7 @@
 //! What the service is about: types and rules, without a database or a socket.
 pub mod audit;
 pub mod catalogue;
+pub mod client;
 pub mod email;
 pub mod secret;
 pub mod session;

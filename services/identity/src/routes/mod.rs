@@ -1,8 +1,10 @@
 //! The HTTP side of the service, one file for each resource.
 mod auth;
+mod client;
 mod cookies;
 mod device;
 mod me;
+mod oauth2;
 mod session;
 mod setup;
 pub(crate) mod well_known;
@@ -20,6 +22,8 @@ pub(crate) fn router() -> OpenApiRouter<IdentityState> {
         .merge(session::router())
         .merge(me::router())
         .merge(setup::router())
+        .merge(client::router())
+        .merge(oauth2::router())
 }
 
 /// The tenant that the caller belongs to.

@@ -1,6 +1,7 @@
 //! Every statement of the service, one file for each resource.
 pub(crate) mod account;
 pub(crate) mod audit;
+pub(crate) mod client;
 pub(crate) mod refresh_token;
 pub(crate) mod revoked;
 pub(crate) mod role;
@@ -16,6 +17,7 @@ use brisk_db::Declared;
 pub(crate) fn statements() -> Vec<&'static dyn Declared> {
     [
         account::STATEMENTS,
+        client::STATEMENTS,
         refresh_token::STATEMENTS,
         revoked::STATEMENTS,
         role::STATEMENTS,

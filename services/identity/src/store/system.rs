@@ -3,10 +3,12 @@
 
 use brisk_auth::TenantStatus;
 use brisk_core::TenantId;
-use brisk_db::{Affected, Error, FromRow, One, Session, statements};
+use brisk_db::{Affected, Error, FromRow, Json, One, Session, statements};
 use jiff::Timestamp;
+use serde_json::Value;
 
 use crate::ids::{SessionId, UserId};
+use crate::model::client::ClientStatus;
 use crate::model::secret::SecretHash;
 use crate::model::user::UserStatus;
 
@@ -45,6 +47,18 @@ pub(crate) struct ShownRow {
     pub(crate) consumed_at: Option<Timestamp>,
 }
 
+/// A machine client that shows a secret.
+#[derive(Clone, FromRow)]
+pub(crate) struct ShownClientRow {
+    pub(crate) tenant_id: TenantId,
+    pub(crate) secret_hash: Option<Vec<u8>>,
+    pub(crate) secret2_hash: Option<Vec<u8>>,
+    pub(crate) scopes: Json<Value>,
+    pub(crate) token_ttl_s: i64,
+    pub(crate) status: ClientStatus,
+    pub(crate) tenant_status: TenantStatus,
+}
+
 statements! {
     prefix "identity.system";
 
@@ -69,6 +83,11 @@ statements! {
     pub(crate) SHOWN(hash: Vec<u8>) -> Option<ShownRow>
         = "SELECT tenant_id, session_id, user_id, generation, expires_at, consumed_at
            FROM identity_refresh_tokens WHERE token_hash = $1";
+
+    /// A machine client that shows a secret.
+    pub(crate) CLIENT(client: String) -> Option<ShownClientRow>
+        = "SELECT c.tenant_id, c.secret_hash, c.secret2_hash, c.scopes, c.token_ttl_s, c.status, t.status
+           FROM identity_oauth_clients c JOIN brisk_tenants t ON t.id = c.tenant_id WHERE c.client_id = $1";
 
     /// The tenant of those who run the installation.
     pub(crate) SYSTEM_TENANT() -> Option<TenantId> = "SELECT id FROM brisk_tenants WHERE kind = 'system'";
@@ -141,6 +160,10 @@ impl AllTenants<'_> {
 
     pub(crate) async fn shown(&self, hash: SecretHash) -> Result<Option<ShownRow>, Error> {
         self.0.run(&SHOWN, (hash.to_vec(),)).await
+    }
+
+    pub(crate) async fn client(&self, client: &str) -> Result<Option<ShownClientRow>, Error> {
+        self.0.run(&CLIENT, (client.to_owned(),)).await
     }
 
     pub(crate) async fn system_tenant(&self) -> Result<Option<TenantId>, Error> {

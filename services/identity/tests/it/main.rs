@@ -6,6 +6,7 @@
 )]
 
 mod journey;
+mod machines;
 mod nodes;
 mod sessions;
 mod world;
