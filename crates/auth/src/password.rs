@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 
 use crate::config::HashConfig;
 use crate::error::Error;
-use crate::metrics;
+use crate::metrics::Meter;
 
 /// Bytes of a salt and of a hash.
 const SALT: usize = 16;
@@ -100,6 +100,7 @@ struct Inner {
     /// Who is being served.
     turn: Arc<Semaphore>,
     wait: Duration,
+    meter: Meter,
 }
 
 /// How hashes are made today.
@@ -145,7 +146,13 @@ impl Passwords {
             )),
             turn: Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS))),
             wait: config.wait,
+            meter: Meter::default(),
         })))
+    }
+
+    /// Whether the names of metrics that other programs had are written too, as they are from the start.
+    pub fn write_aliases(&self, on: bool) {
+        self.0.meter.write_aliases(on);
     }
 
     /// The hash to store, as a PHC string.
@@ -183,7 +190,7 @@ impl Passwords {
             let _room = room;
             let began = Instant::now();
             let done = work(&inner);
-            metrics::hashed(began.elapsed());
+            inner.meter.hashed(began.elapsed());
             done
         });
         // It panics never; a runtime that ends is no answer either.
@@ -191,7 +198,7 @@ impl Passwords {
     }
 
     async fn place(&self) -> Result<(Room, OwnedSemaphorePermit), Error> {
-        let room = Room::enter(&self.0.room).ok_or(Error::Busy)?;
+        let room = Room::enter(&self.0).ok_or(Error::Busy)?;
         let turn = Arc::clone(&self.0.turn).acquire_owned();
         match tokio::time::timeout(self.0.wait, turn).await {
             Ok(Ok(turn)) => Ok((room, turn)),
@@ -203,19 +210,23 @@ impl Passwords {
 /// A place among those who are served or wait.
 struct Room {
     _permit: OwnedSemaphorePermit,
+    meter: Meter,
 }
 
 impl Room {
-    fn enter(room: &Arc<Semaphore>) -> Option<Self> {
-        let permit = Arc::clone(room).try_acquire_owned().ok()?;
-        metrics::hashing(1.0);
-        Some(Self { _permit: permit })
+    fn enter(inner: &Inner) -> Option<Self> {
+        let permit = Arc::clone(&inner.room).try_acquire_owned().ok()?;
+        inner.meter.hashing(1.0);
+        Some(Self {
+            _permit: permit,
+            meter: inner.meter.clone(),
+        })
     }
 }
 
 impl Drop for Room {
     fn drop(&mut self) {
-        metrics::hashing(-1.0);
+        self.meter.hashing(-1.0);
     }
 }
 

@@ -31,6 +31,22 @@ pub const DB_POOL_MAX: &str = "db_pool_max_connections";
 pub const DB_POOL_EXHAUSTED: &str = "db_pool_exhausted_total";
 /// Requests turned away, by kind of limit.
 pub const RATE_LIMIT_HITS: &str = "rate_limit_hits_total";
+/// Verifications of access tokens, by result.
+pub const AUTH_TOKEN_VERIFICATIONS: &str = "auth_token_verifications_total";
+/// Fetches of the key sets of other issuers, by issuer and result.
+pub const JWKS_FETCH: &str = "jwks_fetch_total";
+/// Tokens whose issuer's keys were there.
+pub const JWKS_CACHE_HITS: &str = "jwks_cache_hits_total";
+/// Tokens that had to wait for their issuer's keys.
+pub const JWKS_CACHE_MISSES: &str = "jwks_cache_misses_total";
+/// Tokens that named a key that was not there.
+pub const JWKS_UNKNOWN_KID: &str = "jwks_unknown_kid_total";
+/// How long an issuer's keys have been past their life.
+pub const JWKS_STALE: &str = "jwks_stale_seconds";
+/// Duration of hashing a password.
+pub const PASSWORD_HASH: &str = "password_hash_seconds";
+/// Passwords that are being hashed or wait for it.
+pub const PASSWORD_HASH_QUEUE: &str = "password_hash_queue";
 
 /// Every alias.
 pub const METRICS: &[Metric] = &[
@@ -110,6 +126,54 @@ pub const METRICS: &[Metric] = &[
         kind: Kind::Counter,
         unit: Unit::Count,
         help: "Requests turned away by a limit.",
+    },
+    Metric {
+        name: AUTH_TOKEN_VERIFICATIONS,
+        kind: Kind::Counter,
+        unit: Unit::Count,
+        help: "Verifications of access tokens.",
+    },
+    Metric {
+        name: JWKS_FETCH,
+        kind: Kind::Counter,
+        unit: Unit::Count,
+        help: "Fetches of key sets.",
+    },
+    Metric {
+        name: JWKS_CACHE_HITS,
+        kind: Kind::Counter,
+        unit: Unit::Count,
+        help: "Tokens whose issuer's keys were there.",
+    },
+    Metric {
+        name: JWKS_CACHE_MISSES,
+        kind: Kind::Counter,
+        unit: Unit::Count,
+        help: "Tokens that had to wait for their issuer's keys.",
+    },
+    Metric {
+        name: JWKS_UNKNOWN_KID,
+        kind: Kind::Counter,
+        unit: Unit::Count,
+        help: "Tokens that named a key that was not there.",
+    },
+    Metric {
+        name: JWKS_STALE,
+        kind: Kind::Gauge,
+        unit: Unit::Seconds,
+        help: "How long an issuer's keys have been past their life.",
+    },
+    Metric {
+        name: PASSWORD_HASH,
+        kind: Kind::Histogram(&[0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 1.0, 2.5]),
+        unit: Unit::Seconds,
+        help: "Duration of hashing a password.",
+    },
+    Metric {
+        name: PASSWORD_HASH_QUEUE,
+        kind: Kind::Gauge,
+        unit: Unit::Count,
+        help: "Passwords that are being hashed or wait for it.",
     },
 ];
 

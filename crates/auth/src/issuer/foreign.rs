@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::issuer::claims;
 use crate::issuer::fetch::Fetcher;
 use crate::issuer::source::KeySource;
+use crate::metrics::Meter;
 use crate::token::{Fault, Judged, Parts, Refusal, SignedBy, Verified};
 
 /// Everybody whose tokens are taken besides us.
@@ -30,12 +31,16 @@ impl Issuers {
     /// # Errors
     ///
     /// [`Error::HttpClient`] where there are issuers and no client can be made to ask them.
-    pub(crate) fn new(configs: &[IssuerConfig], clock: &Clock) -> Result<Self, Error> {
+    pub(crate) fn new(
+        configs: &[IssuerConfig],
+        clock: &Clock,
+        meter: &Meter,
+    ) -> Result<Self, Error> {
         let mut known = HashMap::with_capacity(configs.len());
         if !configs.is_empty() {
             let fetcher = Fetcher::new()?;
             for config in configs {
-                let keys = KeySource::new(config, fetcher.clone(), clock.clone());
+                let keys = KeySource::new(config, fetcher.clone(), clock.clone(), meter.clone());
                 let config = config.clone();
                 known.insert(config.issuer.clone(), Known { config, keys });
             }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use brisk_core::{Clock, Ticks};
+use brisk_core::{Clock, Ticks, outside_transaction};
 use tokio::sync::watch;
 
 use crate::config::IssuerConfig;
@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::issuer::fetch::{FetchError, Fetcher};
 use crate::issuer::jwk::{ForeignKey, KeySet};
 use crate::issuer::key_set::{Plan, State};
-use crate::metrics;
+use crate::metrics::Meter;
 use crate::token::{Algorithm, Fault, Refusal};
 
 /// How long a request waits where there are no keys yet.
@@ -34,6 +34,7 @@ struct Inner {
     algorithms: Vec<Algorithm>,
     fetcher: Fetcher,
     clock: Clock,
+    meter: Meter,
     current: ArcSwapOption<KeySet>,
     state: Mutex<State>,
     /// [`State::due`], readable without the lock.
@@ -44,7 +45,7 @@ struct Inner {
 type Flight = watch::Receiver<()>;
 
 impl KeySource {
-    pub(crate) fn new(config: &IssuerConfig, fetcher: Fetcher, clock: Clock) -> Self {
+    pub(crate) fn new(config: &IssuerConfig, fetcher: Fetcher, clock: Clock, meter: Meter) -> Self {
         let algorithms = config.algorithms.iter();
         Self(Arc::new(Inner {
             issuer: config.issuer.clone(),
@@ -55,6 +56,7 @@ impl KeySource {
                 .collect(),
             fetcher,
             clock,
+            meter,
             current: ArcSwapOption::empty(),
             state: Mutex::default(),
             due: AtomicU64::new(Ticks::NEVER.get()),
@@ -80,7 +82,7 @@ impl KeySource {
         if let Some(key) = set.named(kid) {
             return Ok(Arc::clone(key));
         }
-        metrics::jwks_unknown_kid(&self.0.issuer);
+        self.0.meter.unknown_kid(&self.0.issuer);
         let unknown = || Fault::from(Refusal::UnknownKey);
         // Keys that came just now, for this request, need not be asked for again.
         if self.state().fetches() == asked {
@@ -115,11 +117,11 @@ impl KeySource {
         };
         match (plan, set) {
             (Plan::Use | Plan::Refresh, Some(set)) => {
-                metrics::jwks_hit(&self.0.issuer);
+                self.0.meter.had_keys(&self.0.issuer, true);
                 return Ok(set);
             }
             (Plan::Wait | Plan::Unavailable, _) | (_, None) => {
-                metrics::jwks_miss(&self.0.issuer);
+                self.0.meter.had_keys(&self.0.issuer, false);
                 if let Some(flight) = flight {
                     landed(flight, FIRST).await;
                 }
@@ -192,21 +194,21 @@ impl KeySource {
                         "the keys of an issuer were fetched"
                     );
                     self.0.current.store(Some(Arc::new(set)));
-                    metrics::jwks_fetched(issuer, "ok");
+                    self.0.meter.fetched(issuer, "ok");
                 } else {
-                    metrics::jwks_fetched(issuer, "unchanged");
+                    self.0.meter.fetched(issuer, "unchanged");
                 }
                 state.succeeded(now, etag, max_age);
             }
             Err(error) => {
                 state.failed(now);
-                metrics::jwks_fetched(issuer, "error");
+                self.0.meter.fetched(issuer, "error");
                 let cause = std::error::Error::source(&error).map(ToString::to_string);
                 tracing::warn!(issuer, %error, cause, "the keys of an issuer could not be fetched");
             }
         }
         self.0.due.store(state.due().get(), Ordering::Relaxed);
-        metrics::jwks_stale(issuer, state.stale(now));
+        self.0.meter.stale(issuer, state.stale(now));
     }
 
     async fn ask(&self) -> Result<Answer, FetchError> {
@@ -252,6 +254,7 @@ struct Answer {
 
 /// Waits for a fetch, for so long at most.
 async fn landed(mut flight: Flight, wait: Duration) {
+    outside_transaction("keys of an issuer");
     // Nothing is ever sent: the sender goes when the fetch ends, however it does.
     let ended = async { while flight.changed().await.is_ok() {} };
     // What came of it is in the state, also when it is late.

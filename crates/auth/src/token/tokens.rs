@@ -17,7 +17,7 @@ use crate::config::AuthConfig;
 use crate::error::Error;
 use crate::issuer::Issuers;
 use crate::master::MasterKey;
-use crate::metrics;
+use crate::metrics::Meter;
 use crate::token::claims::{Claims, IssuedToken, NewToken, Verified};
 use crate::token::jwks::JwksDocument;
 use crate::token::kept::{Judged, KeptTokens, SignedBy, TokenHash, TokenStats};
@@ -58,6 +58,7 @@ pub(crate) struct Inner {
     rings: Cache<(), Arc<Ring>>,
     kept: KeptTokens,
     issuers: Issuers,
+    meter: Meter,
     /// The last ring that was read, for those who cannot wait.
     last: ArcSwap<Ring>,
     /// One refresh at a time, so that `last` never goes back.
@@ -115,7 +116,8 @@ impl Tokens {
             key_lead: config.key_lead,
             key_life: config.key_life,
         };
-        let issuers = Issuers::new(&config.issuers, &clock)?;
+        let meter = Meter::default();
+        let issuers = Issuers::new(&config.issuers, &clock, &meter)?;
         let vault = Arc::new(Vault::new(master));
         let session = db.session(Scope::platform("tokens"));
         let policy = Policy::rows().shared().untrusted_for(UNTRUSTED);
@@ -138,6 +140,7 @@ impl Tokens {
             caches,
             rings,
             issuers,
+            meter,
             kept: KeptTokens::new(config.claims_capacity, config.claims_exp_margin),
             last: ArcSwap::from_pointee(first),
             refreshing: Mutex::new(()),
@@ -203,17 +206,22 @@ impl Tokens {
         match Box::pin(self.miss(raw, &hash, ring)).await {
             Ok(verified) => Ok(verified),
             Err(Fault::Refused(reason)) => {
-                metrics::verified(reason.as_str());
+                self.0.meter.verified(reason.as_str());
                 Err(Error::TokenRefused {
                     token: HEXLOWER.encode(&hash[..4]),
                     reason,
                 })
             }
             Err(Fault::Failed(error)) => {
-                metrics::verified("failed");
+                self.0.meter.verified("failed");
                 Err(error)
             }
         }
+    }
+
+    /// Whether the names of metrics that other programs had are written too, as they are from the start.
+    pub fn write_aliases(&self, on: bool) {
+        self.0.meter.write_aliases(on);
     }
 
     /// What was asked and what was verified since the start.
@@ -247,7 +255,7 @@ impl Tokens {
             let issuer = issuer.clone();
             self.0.issuers.judge(&issuer, parts).await?
         };
-        metrics::verified("ok");
+        self.0.meter.verified("ok");
         Ok(turn.keep(judged, self.0.clock.now()))
     }
 
@@ -258,7 +266,7 @@ impl Tokens {
         }
         let kid = parts.kid.clone().ok_or(Refusal::NoKeyId)?;
         if ring.key(&kid).is_none() {
-            ring = self.look_again().await?;
+            ring = self.look_again(&kid).await?;
         }
         let key = ring.key(&kid).ok_or(Refusal::UnknownKey)?;
         parts.verify(key, OURS)?;
@@ -305,13 +313,17 @@ impl Tokens {
     }
 
     /// The keys for a token whose key may have come a moment ago: those of the table as it is, unless somebody looked just
-    /// before.
-    async fn look_again(&self) -> Result<Arc<Ring>, Error> {
+    /// before. What is remembered stays where the table does not have the key either, so that strangers who name any keys
+    /// hold up nobody.
+    async fn look_again(&self, kid: &str) -> Result<Arc<Ring>, Error> {
         let mut looked = self.0.looked.lock().await;
         let now = self.0.clock.ticks();
         if looked.is_none_or(|at| now.since(at) >= LOOK_AGAIN) {
             *looked = Some(now);
-            self.0.caches.evict(RINGS, None);
+            let rows = self.0.session.run(&statements::SIGNING_KEYS, ()).await?;
+            if rows.iter().any(|row| row.kid == kid) {
+                self.0.caches.evict(RINGS, None);
+            }
         }
         // With the lock held: who comes meanwhile finds what this finds.
         self.ring().await

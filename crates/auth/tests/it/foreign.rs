@@ -28,6 +28,13 @@ fn issuer_of(provider: &Provider) -> IssuerConfig {
     }
 }
 
+pub(crate) fn trusted_issuer(provider: &Provider) -> AuthConfig {
+    AuthConfig {
+        issuers: vec![issuer_of(provider)],
+        ..AuthConfig::default()
+    }
+}
+
 /// A node with the file that it is on.
 struct Home {
     node: Node,
@@ -65,7 +72,7 @@ async fn world() -> (Provider, Signer, Home, Tokens) {
     (provider, signer, node, tokens)
 }
 
-fn claims(provider: &Provider, node: &Node) -> Value {
+pub(crate) fn claims(provider: &Provider, node: &Node) -> Value {
     let now = node.clock.now().as_second();
     json!({"iss": format!("{}/", provider.base), "sub": "auth0|7", "aud": ["api", "x"], "exp": now + 200_000, "iat": now})
 }
@@ -448,5 +455,33 @@ async fn a_redirect_at_home_is_followed_and_no_other() {
     node.clock.advance(Duration::from_secs(2));
     provider.answer("/keys", Answer::To(format!("{}/moved", provider.base)));
     provider.answer("/moved", Answer::Json(json!({"keys": [signer.jwk]}), None));
+    assert_eq!(refusal(&tokens, &raw).await, None);
+}
+
+#[tokio::test]
+async fn keys_that_are_left_out_verify_nothing() {
+    let (provider, signer, node, tokens) = world().await;
+    let raw = signer.sign(&claims(&provider, &node));
+    let with = |name: &str, value: Value| {
+        let mut jwk = signer.jwk.clone();
+        jwk[name] = value;
+        jwk
+    };
+    for keys in [
+        json!([signer.jwk, Signer::ec("a").jwk]),
+        json!([with("use", json!("enc"))]),
+        json!([with("key_ops", json!(["sign"]))]),
+        json!([with("alg", json!("ES384"))]),
+        json!([with("crv", json!("P-384"))]),
+        json!([{"kty": "oct", "k": "AAAA", "kid": "a", "alg": "ES256"}]),
+        json!([]),
+    ] {
+        provider.answer("/keys", Answer::Json(json!({ "keys": keys }), None));
+        let reason = refusal(&tokens, &raw).await;
+        assert_eq!(reason, Some(Refusal::UnknownKey), "{keys}");
+        // Past the cool-down, and past what is known of the name.
+        node.clock.advance(Duration::from_mins(6));
+    }
+    provider.keys(&[&signer]);
     assert_eq!(refusal(&tokens, &raw).await, None);
 }

@@ -9,6 +9,7 @@ mod foreign;
 mod forge;
 mod harness;
 mod keys;
+mod metrics;
 mod passwords;
 mod provider;
 mod signing_keys;
