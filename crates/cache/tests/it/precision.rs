@@ -63,6 +63,7 @@ on_both! {
         assert!(asked().await);
         rename(&session, 1, "changed").await;
         assert!(!asked().await);
+        settled(&db).await;
         cached!(&session, COUNT, ()).await.unwrap();
         cached!(&session, BY_STATUS, (ONE, "active".to_owned())).await.unwrap();
         assert_eq!(stats(&db, "test.with_books").depends_on, ["authors/rows", "books/rows"]);
