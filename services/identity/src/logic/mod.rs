@@ -8,6 +8,8 @@ pub(crate) mod logout;
 pub(crate) mod me;
 pub(crate) mod refresh;
 pub(crate) mod register;
+pub(crate) mod rights;
 pub(crate) mod session;
 pub(crate) mod tenant;
 pub(crate) mod throttle;
+pub(crate) mod user;

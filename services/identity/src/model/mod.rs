@@ -2,8 +2,10 @@
 pub mod audit;
 pub mod catalogue;
 pub mod email;
+pub mod role;
 pub mod secret;
 pub mod session;
 pub mod slug;
+pub mod tenant_rules;
 pub mod throttle;
 pub mod user;

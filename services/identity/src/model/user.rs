@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::ids::UserId;
+use crate::model::role::RoleRef;
 
 /// Whether somebody may sign in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
@@ -79,6 +80,16 @@ pub struct User {
     /// When the user last signed in.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub last_login_at: Option<Timestamp>,
+}
+
+/// A person with its roles.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct UserDetail {
+    /// The person.
+    #[serde(flatten)]
+    pub user: User,
+    /// Its roles, in the order of their names.
+    pub roles: Vec<RoleRef>,
 }
 
 /// A name as it is searched by.

@@ -3,8 +3,10 @@ mod auth;
 mod cookies;
 mod device;
 mod me;
+mod precondition;
 mod session;
 mod setup;
+mod user;
 pub(crate) mod well_known;
 
 use brisk_core::TenantId;
@@ -20,6 +22,7 @@ pub(crate) fn router() -> OpenApiRouter<IdentityState> {
         .merge(session::router())
         .merge(me::router())
         .merge(setup::router())
+        .merge(user::router())
 }
 
 /// The tenant that the caller belongs to.

@@ -50,11 +50,12 @@ statements! {
 
     /// Who has this address, in one tenant or in any; two rows say as much as more.
     pub(crate) CANDIDATES(email: String, tenant: Option<TenantId>, now: Timestamp) -> Vec<CandidateRow>
-        = "SELECT u.id, u.tenant_id, u.password_hash, u.status, u.token_epoch, u.email_verified_at, t.status,
+        = "SELECT u.id, u.tenant_id, u.password_hash, u.status, u.token_epoch, u.email_verified_at,
+             t.status AS tenant_status,
              (SELECT count(*) FROM identity_sessions s
-                WHERE s.tenant_id = u.tenant_id AND s.user_id = u.id AND s.revoked_at IS NULL AND s.idle_expires_at > $3),
+                WHERE s.tenant_id = u.tenant_id AND s.user_id = u.id AND s.revoked_at IS NULL AND s.idle_expires_at > $3) AS sessions,
              EXISTS (SELECT 1 FROM identity_totp f
-                WHERE f.tenant_id = u.tenant_id AND f.user_id = u.id AND f.confirmed_at IS NOT NULL)
+                WHERE f.tenant_id = u.tenant_id AND f.user_id = u.id AND f.confirmed_at IS NOT NULL) AS has_totp
            FROM identity_users u JOIN brisk_tenants t ON t.id = u.tenant_id
            WHERE u.email_norm = $1 AND u.deleted_at IS NULL AND (CAST($2 AS bigint) IS NULL OR u.tenant_id = $2)
            LIMIT 2";

@@ -7,6 +7,7 @@
 
 mod journey;
 mod nodes;
+mod people;
 mod sessions;
 mod world;
 
