@@ -9,6 +9,7 @@ pub(crate) mod me;
 pub(crate) mod refresh;
 pub(crate) mod register;
 pub(crate) mod rights;
+pub(crate) mod role;
 pub(crate) mod session;
 pub(crate) mod tenant;
 pub(crate) mod throttle;

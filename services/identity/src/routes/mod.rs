@@ -4,6 +4,7 @@ mod cookies;
 mod device;
 mod me;
 mod precondition;
+mod role;
 mod session;
 mod setup;
 mod user;
@@ -23,6 +24,7 @@ pub(crate) fn router() -> OpenApiRouter<IdentityState> {
         .merge(me::router())
         .merge(setup::router())
         .merge(user::router())
+        .merge(role::router())
 }
 
 /// The tenant that the caller belongs to.

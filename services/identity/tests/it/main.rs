@@ -8,6 +8,7 @@
 mod journey;
 mod nodes;
 mod people;
+mod roles;
 mod sessions;
 mod world;
 

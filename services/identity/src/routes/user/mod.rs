@@ -7,6 +7,7 @@ mod standing;
 
 use utoipa_axum::router::OpenApiRouter;
 
+pub(super) use list::{UserItem, UserPage, limit};
 
 use crate::state::IdentityState;
 
