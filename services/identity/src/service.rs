@@ -11,6 +11,7 @@ use brisk_auth::Passwords;
 use crate::logic::account::Callers;
 use crate::logic::audit::Audit;
 use crate::logic::bootstrap;
+use crate::logic::erase::{ERASE_JOB, Eraser};
 use crate::logic::housekeeping::{HOUSEKEEPING_JOB, Housekeeper};
 use crate::logic::user;
 use crate::model::secret::Successors;
@@ -70,6 +71,7 @@ impl Service for Identity {
             .root(well_known)
             .accounts(Arc::new(state.callers.clone()))
             .worker(Worker::new(HOUSEKEEPING_JOB, Housekeeper(state.clone())))
+            .worker(Worker::new(ERASE_JOB, Eraser(state.clone())))
             .schedule(Schedule::every(HOUSEKEEPING_JOB, period, |_| {
                 Ok(vec![
                     NewJob::new(TenantId::PLATFORM, HOUSEKEEPING_JOB, &())?.dedup("all"),

@@ -11,7 +11,8 @@ use std::time::Duration;
 use brisk_auth::{Accounts as Source, Claims, NoAccount, TenantStatus};
 use brisk_cache::{Cache, Caches, Policy};
 use brisk_core::{
-    Clock, FindingKind, Origin, Permissions, Principal, PrincipalKind, Profile, Scope, SignIn, TenantId,
+    Clock, FindingKind, Origin, Permissions, Principal, PrincipalKind, Profile, Scope, SignIn,
+    TenantId,
 };
 use brisk_db::{Db, Session};
 use futures::FutureExt as _;

@@ -2,6 +2,7 @@
 pub(crate) mod account;
 pub(crate) mod audit;
 pub(crate) mod bootstrap;
+pub(crate) mod erase;
 pub(crate) mod housekeeping;
 pub(crate) mod login;
 pub(crate) mod logout;
@@ -12,5 +13,6 @@ pub(crate) mod rights;
 pub(crate) mod role;
 pub(crate) mod session;
 pub(crate) mod tenant;
+pub(crate) mod tenant_admin;
 pub(crate) mod throttle;
 pub(crate) mod user;

@@ -67,6 +67,23 @@ pub(crate) async fn make(
     session: &Session,
     name: &str,
 ) -> Result<(Tenant, RoleId), Error> {
+    let slug = free_slug(state, session, name).await?;
+    let new = NewTenant::new(slug, name.trim(), TenantKind::Organisation);
+    let tenant = Tenants::new(session).insert(new, &state.clock).await?;
+    let owner = furnish(state, &session.for_tenant(tenant.id)).await?;
+    Ok((tenant, owner))
+}
+
+/// A slug made from a name that no tenant has.
+///
+/// # Errors
+///
+/// [`Error::Conflict`] where there are many tenants of that name.
+pub(crate) async fn free_slug(
+    state: &IdentityState,
+    session: &Session,
+    name: &str,
+) -> Result<String, Error> {
     let base = slug(name);
     let tenants = Tenants::new(session);
     for attempt in 0..SLUGS {
@@ -76,13 +93,9 @@ pub(crate) async fn make(
             format!("{base}-{}", suffix(state))
         };
         // Looked for first: a row that is refused would end the transaction.
-        if tenants.by_slug(&slug).await?.is_some() {
-            continue;
+        if tenants.by_slug(&slug).await?.is_none() {
+            return Ok(slug);
         }
-        let new = NewTenant::new(slug, name.trim(), TenantKind::Organisation);
-        let tenant = tenants.insert(new, &state.clock).await?;
-        let owner = furnish(state, &session.for_tenant(tenant.id)).await?;
-        return Ok((tenant, owner));
     }
     Err(Error::Conflict {
         field: "tenant_name",

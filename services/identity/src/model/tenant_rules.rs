@@ -25,6 +25,13 @@ pub struct TenantRules {
 }
 
 impl TenantRules {
+    /// The members that they have.
+    pub const MEMBERS: [&'static str; 3] = [
+        "password_min",
+        "sessions_max_per_user",
+        "allowed_email_domains",
+    ];
+
     /// The rules in a tenant's settings; members of others and what cannot be read count as not set.
     pub fn of(settings: &Value) -> Self {
         serde_json::from_value(settings.clone()).unwrap_or_default()

@@ -1,4 +1,5 @@
 //! The HTTP side of the service, one file for each resource.
+mod audit;
 mod auth;
 mod cookies;
 mod device;
@@ -7,6 +8,7 @@ mod precondition;
 mod role;
 mod session;
 mod setup;
+mod tenant;
 mod user;
 pub(crate) mod well_known;
 
@@ -25,6 +27,8 @@ pub(crate) fn router() -> OpenApiRouter<IdentityState> {
         .merge(setup::router())
         .merge(user::router())
         .merge(role::router())
+        .merge(tenant::router())
+        .merge(audit::router())
 }
 
 /// The tenant that the caller belongs to.

@@ -8,6 +8,7 @@ pub(crate) mod role_admin;
 pub(crate) mod session;
 pub(crate) mod setup;
 pub(crate) mod system;
+pub(crate) mod tenant_admin;
 pub(crate) mod throttle;
 pub(crate) mod user;
 pub(crate) mod user_admin;
@@ -29,6 +30,7 @@ pub(crate) fn statements() -> Vec<&'static dyn Declared> {
         session::STATEMENTS,
         setup::STATEMENTS,
         system::STATEMENTS,
+        tenant_admin::STATEMENTS,
         throttle::STATEMENTS,
         user::STATEMENTS,
         user_admin::STATEMENTS,

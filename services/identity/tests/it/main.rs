@@ -10,6 +10,7 @@ mod nodes;
 mod people;
 mod roles;
 mod sessions;
+mod tenants;
 mod world;
 
 /// Runs each of the named tests on an app on SQLite and on one on PostgreSQL.

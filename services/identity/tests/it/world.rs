@@ -162,6 +162,15 @@ impl TestApp {
         self.person(&made.assert_status(201))
     }
 
+    /// The first administrator of the installation, freshly signed in.
+    pub(crate) async fn staff(&self) -> Person {
+        let notice = self.nodes[0].notices()[0].clone();
+        let token = notice.path.rsplit('=').next().unwrap().to_owned();
+        let body = json!({"token": token, "email": "root@ops.example", "password": PASSWORD, "full_name": "Root"});
+        let made = self.public().post("/setup", &body).await;
+        self.person(&made.assert_status(201))
+    }
+
     /// Signs somebody in.
     pub(crate) async fn sign_in(&self, email: &str, tenant: Option<&str>) -> Person {
         let answer = self.login(email, PASSWORD, tenant).await;
