@@ -112,6 +112,11 @@ statements! {
         = "DELETE FROM identity_revoked_access_tokens WHERE jti IN (
              SELECT jti FROM identity_revoked_access_tokens WHERE expires_at < $1 LIMIT $2)";
 
+    /// Forgets who people were that were deleted long ago; their rows stay, so that what refers to them still does.
+    pub(crate) ERASE_DELETED_USERS(before: Timestamp, limit: i64) -> Affected
+        = "UPDATE identity_users SET email = '', email_norm = '', full_name = '', name_norm = '', locale = NULL, metadata = '{}'
+           WHERE id IN (SELECT id FROM identity_users WHERE deleted_at < $1 AND email <> '' LIMIT $2)";
+
     /// Erases counters that nobody raised for long.
     pub(crate) DELETE_COUNTERS(before: Timestamp, limit: i64) -> Affected
         = "DELETE FROM identity_login_throttle WHERE last_try_id IN (
@@ -165,7 +170,8 @@ impl AllTenants<'_> {
         before: Timestamp,
         now: Timestamp,
         limit: i64,
-    ) -> Result<[(&'static str, u64); 6], Error> {
+        deleted_before: Timestamp,
+    ) -> Result<[(&'static str, u64); 7], Error> {
         let run = |statement, at: Timestamp| self.0.run(statement, (at, limit));
         Ok([
             ("refresh tokens", run(&DELETE_REFRESH_TOKENS, before).await?),
@@ -177,6 +183,10 @@ impl AllTenants<'_> {
             ),
             ("revoked tokens", run(&DELETE_REVOKED, now).await?),
             ("counters", run(&DELETE_COUNTERS, before).await?),
+            (
+                "deleted people",
+                run(&ERASE_DELETED_USERS, deleted_before).await?,
+            ),
         ])
     }
 

@@ -49,13 +49,11 @@ impl Judged {
 
 impl From<DetailRow> for Judged {
     fn from(row: DetailRow) -> Self {
-        let mut roles = row.roles.0;
-        roles.sort_unstable();
         let permissions = row.permissions.as_deref().unwrap_or_default();
         Self {
             permissions: with_superuser(permissions, row.is_superuser),
-            detail: UserDetail {
-                user: User {
+            detail: UserDetail::new(
+                User {
                     id: row.id,
                     tenant_id: row.tenant_id,
                     email: row.email,
@@ -70,8 +68,8 @@ impl From<DetailRow> for Judged {
                     updated_at: row.updated_at,
                     last_login_at: row.last_login_at,
                 },
-                roles,
-            },
+                row.roles.0,
+            ),
         }
     }
 }

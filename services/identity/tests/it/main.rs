@@ -5,10 +5,12 @@
     reason = "a test that cannot go on should say where"
 )]
 
+mod isolation;
 mod journey;
 mod nodes;
 mod people;
 mod roles;
+mod routes;
 mod sessions;
 mod tenants;
 mod world;

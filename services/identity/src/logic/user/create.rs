@@ -128,9 +128,7 @@ pub(crate) async fn create(
                 id: role.id,
                 name: role.name,
             });
-            let mut roles: Vec<_> = refs.collect();
-            roles.sort_unstable();
-            Ok(UserDetail { user, roles })
+            Ok(UserDetail::new(user, refs.collect()))
         })
         .await
 }

@@ -52,8 +52,8 @@ async fn write(
     roles: Vec<Role>,
     device: &Device,
 ) -> Result<UserDetail, Error> {
-    let mut detail = found.detail;
-    let (tenant, now, id) = (session.tenant(), state.clock.now(), detail.user.id);
+    let before = found.detail;
+    let (tenant, now, id) = (session.tenant(), state.clock.now(), before.user.id);
     let by = session.scope().principal().id;
     let ids = roles.iter().map(|role| role.id.0).collect();
     let rows = roles.iter().map(|role| UserRoleRow {
@@ -70,10 +70,9 @@ async fn write(
         id: role.id,
         name: role.name,
     });
-    let before = std::mem::replace(&mut detail.roles, refs.collect());
-    detail.roles.sort_unstable();
+    let detail = UserDetail::new(before.user, refs.collect());
     let note = entry(session, "user.roles_set", device).on("user", id);
-    let note = note.change("roles", names(&before), names(&detail.roles));
+    let note = note.change("roles", names(&before.roles), names(&detail.roles));
     state.audit.add(&mut batch, [note]);
     session.batch(batch).await?;
     Ok(detail)
