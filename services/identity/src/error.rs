@@ -66,7 +66,7 @@ pub enum Error {
     Forbidden(&'static str),
     /// The caller lacks a permission.
     #[error("this needs the permission {0}")]
-    Lacks(&'static str),
+    Lacks(Cow<'static, str>),
     /// The caller's tenant has no such thing.
     #[error("there is no such {what}")]
     NotFound {
@@ -246,7 +246,7 @@ impl Failure for Error {
                     ("methods", "totp".into()),
                 ]
             }
-            Self::Lacks(permission) => vec![("required", (*permission).into())],
+            Self::Lacks(permission) => vec![("required", permission.clone())],
             Self::Conflict { field, .. } => vec![("field", (*field).into())],
             _ => Vec::new(),
         }

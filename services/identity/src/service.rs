@@ -11,7 +11,9 @@ use brisk_auth::Passwords;
 use crate::logic::account::Callers;
 use crate::logic::audit::Audit;
 use crate::logic::bootstrap;
+use crate::logic::erase::{ERASE_JOB, Eraser};
 use crate::logic::housekeeping::{HOUSEKEEPING_JOB, Housekeeper};
+use crate::logic::user;
 use crate::model::secret::Successors;
 use crate::settings::IdentitySettings;
 use crate::state::{IdentityState, Parts};
@@ -19,6 +21,9 @@ use crate::{MIGRATIONS, commands, routes, store};
 
 /// Bytes of a request at most.
 const BODY: ByteSize = ByteSize::kib(64);
+
+/// Bytes of a request that makes many people.
+const BULK_BODY: ByteSize = ByteSize::mib(1);
 
 /// Routes at which nobody is known yet.
 const PUBLIC: [&str; 3] = ["/auth/refresh", "/auth/logout", "/oauth2"];
@@ -66,6 +71,7 @@ impl Service for Identity {
             .root(well_known)
             .accounts(Arc::new(state.callers.clone()))
             .worker(Worker::new(HOUSEKEEPING_JOB, Housekeeper(state.clone())))
+            .worker(Worker::new(ERASE_JOB, Eraser(state.clone())))
             .schedule(Schedule::every(HOUSEKEEPING_JOB, period, |_| {
                 Ok(vec![
                     NewJob::new(TenantId::PLATFORM, HOUSEKEEPING_JOB, &())?.dedup("all"),
@@ -88,7 +94,12 @@ impl Service for Identity {
         built = built
             .rule(guessed("/auth/login", logins, logins / 2))
             .rule(guessed("/auth/register", registrations, 0))
-            .rule(guessed("/setup", SETUPS, 0));
+            .rule(guessed("/setup", SETUPS, 0))
+            .rule(RouteRule {
+                prefix: "/users/bulk".to_owned(),
+                max_body: Some(BULK_BODY),
+                ..RouteRule::default()
+            });
         for prefix in PUBLIC {
             built = built.rule(RouteRule {
                 prefix: prefix.to_owned(),
@@ -135,6 +146,8 @@ fn state(kit: &Kit, settings: IdentitySettings) -> Result<IdentityState, BoxErro
         tokens: kit.tokens.clone(),
         passwords: Passwords::new(&kit.auth.hash, None)?,
         callers: Callers::new(&kit.db, &kit.clock),
+        counts: user::counts(&kit.db, &kit.clock),
+        queue: kit.queue.clone(),
         audit: Audit::start(&kit.db, kit.clock.clone(), kit.ids.clone()),
         successors: Successors::new(key("identity.refresh")),
         device_key: key("identity.device"),

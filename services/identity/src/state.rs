@@ -6,9 +6,11 @@ use std::sync::Arc;
 use brisk_auth::{Passwords, TenantDirectory, Tokens};
 use brisk_core::{Clock, Ids, Scope, TenantId};
 use brisk_db::{CursorKey, Db, Session};
+use brisk_jobs::Queue;
 
 use crate::logic::account::Callers;
 use crate::logic::audit::Audit;
+use crate::logic::user::UserCounts;
 use crate::model::secret::Successors;
 use crate::settings::IdentitySettings;
 
@@ -29,6 +31,8 @@ pub(crate) struct Parts {
     pub(crate) passwords: Passwords,
     pub(crate) callers: Callers,
     pub(crate) audit: Audit,
+    pub(crate) counts: UserCounts,
+    pub(crate) queue: Queue,
     pub(crate) successors: Successors,
     /// Signs the cookies by which a device is known again.
     pub(crate) device_key: [u8; 32],

@@ -24,6 +24,8 @@ CREATE TABLE identity_users (
 CREATE UNIQUE INDEX identity_users_email ON identity_users (email_norm, tenant_id) WHERE deleted_at IS NULL;
 CREATE INDEX identity_users_newest ON identity_users (tenant_id, created_at DESC, id DESC);
 CREATE INDEX identity_users_status ON identity_users (tenant_id, status);
+-- People who were deleted and are not forgotten yet.
+CREATE INDEX identity_users_deleted ON identity_users (deleted_at) WHERE deleted_at IS NOT NULL AND email <> '';
 CREATE INDEX identity_users_email_prefix ON identity_users (tenant_id, email_norm);
 CREATE INDEX identity_users_name_prefix ON identity_users (tenant_id, name_norm);
 

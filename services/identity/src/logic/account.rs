@@ -11,7 +11,8 @@ use std::time::Duration;
 use brisk_auth::{Accounts as Source, Claims, NoAccount, TenantStatus};
 use brisk_cache::{Cache, Caches, Policy};
 use brisk_core::{
-    Clock, Origin, Permissions, Principal, PrincipalKind, Profile, Scope, SignIn, TenantId,
+    Clock, FindingKind, Origin, Permissions, Principal, PrincipalKind, Profile, Scope, SignIn,
+    TenantId,
 };
 use brisk_db::{Db, FromRow as _, Session};
 use futures::FutureExt as _;
@@ -329,6 +330,10 @@ impl Callers {
     async fn read_again(&self, scope: &Scope) -> Result<(), NoAccount> {
         let who = who(scope.principal()).ok_or(NoAccount::Void("it is no person of ours"))?;
         let session = self.0.db.session(scope.for_tenant(who.tenant)).primary();
+        let session = session.expecting(
+            FindingKind::RepeatedRead,
+            "what cannot be taken back is decided on the row as it is, whatever was read before",
+        );
         let row = Accounts(&session).get(who.user, who.session).await;
         let row = row.map_err(NoAccount::unknown)?;
         let row = row.ok_or(NoAccount::Void("there is no such user"))?;

@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex};
 
 use brisk_core::{Clock, Ids, Scope};
-use brisk_db::{Db, Session};
+use brisk_db::{Batch, Db, OnConflict, Session};
 use metrics::counter;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -70,6 +70,12 @@ impl Audit {
     ) -> Result<(), brisk_db::Error> {
         let rows = vec![self.row(entry)];
         AuditLog(session).insert_many(rows).await.map(|_| ())
+    }
+
+    /// Adds something that is done to what is about to be written together.
+    pub(crate) fn add(&self, batch: &mut Batch, entries: impl IntoIterator<Item = Entry>) {
+        let rows = entries.into_iter().map(|entry| self.row(entry));
+        batch.insert_many(rows.collect(), OnConflict::Fail);
     }
 
     /// Writes what waits and ends.

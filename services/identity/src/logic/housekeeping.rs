@@ -19,6 +19,9 @@ const BATCH: i64 = 1_000;
 /// How long what has ended stays: a token that is shown after its end can still be told from an unknown one.
 const KEPT: Duration = Duration::from_hours(24);
 
+/// How long it is known who people were that were deleted.
+const ERASED_AFTER: Duration = Duration::from_hours(30 * 24);
+
 /// Does the rounds; one node at a time, since it is a job.
 #[derive(Clone, Debug)]
 pub(crate) struct Housekeeper(pub(crate) IdentityState);
@@ -38,10 +41,12 @@ impl Housekeeper {
         let state = &self.0;
         let now = state.clock.now();
         let before = now.checked_sub(KEPT).unwrap_or(jiff::Timestamp::MIN);
+        let deleted = now.checked_sub(ERASED_AFTER);
+        let deleted = deleted.unwrap_or(jiff::Timestamp::MIN);
         let session = state.db.session(Scope::platform(HOUSEKEEPING_JOB));
         loop {
             let erased = AllTenants(&session)
-                .delete_ended(before, now, BATCH)
+                .delete_ended(before, now, BATCH, deleted)
                 .await?;
             let is_more = erased.iter().any(|(_, rows)| *rows >= BATCH.unsigned_abs());
             for (what, rows) in erased.iter().filter(|(_, rows)| *rows > 0) {

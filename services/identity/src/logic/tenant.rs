@@ -4,13 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use brisk_auth::{NewTenant, Tenant, TenantKind, Tenants};
-use brisk_core::TenantId;
+use brisk_core::{FieldError, TenantId};
 use brisk_db::{Batch, OnConflict, Session};
 
 use crate::error::Error;
 use crate::ids::RoleId;
 use crate::model::catalogue::{BUILTINS, OF_TENANTS, OF_THE_PLATFORM, OWNER, STAFF};
 use crate::model::slug::slug;
+use crate::model::tenant_rules::TenantRules;
 use crate::state::IdentityState;
 use crate::store::role::{self, NewRoleRow, PermissionRow, Roles};
 
@@ -27,6 +28,35 @@ pub(crate) async fn named(state: &IdentityState, name: &str) -> Result<Option<Ar
     Ok(found)
 }
 
+/// What the tenant sets for itself.
+pub(crate) async fn rules(state: &IdentityState, tenant: TenantId) -> Result<TenantRules, Error> {
+    let found = state.tenants.get(tenant).await?;
+    Ok(found.map_or_else(TenantRules::default, |t| TenantRules::of(&t.settings.0)))
+}
+
+/// Passes a password that is as long as the tenant asks for; the installation's own rules stand beside it.
+///
+/// # Errors
+///
+/// [`Error::WeakPassword`].
+pub(crate) fn check_length(
+    rules: &TenantRules,
+    field: &'static str,
+    password: &str,
+) -> Result<(), Error> {
+    let least = rules.password_min.unwrap_or(0);
+    let length = u32::try_from(password.chars().count()).unwrap_or(u32::MAX);
+    if length >= least {
+        return Ok(());
+    }
+    let message = format!("must have at least {least} characters");
+    Err(Error::WeakPassword(vec![FieldError::new(
+        field,
+        "too_short",
+        message,
+    )]))
+}
+
 /// Makes a customer with its roles, inside the transaction of `session`; answers it and the role of its owners.
 ///
 /// # Errors
@@ -37,6 +67,23 @@ pub(crate) async fn make(
     session: &Session,
     name: &str,
 ) -> Result<(Tenant, RoleId), Error> {
+    let slug = free_slug(state, session, name).await?;
+    let new = NewTenant::new(slug, name.trim(), TenantKind::Organisation);
+    let tenant = Tenants::new(session).insert(new, &state.clock).await?;
+    let owner = furnish(state, &session.for_tenant(tenant.id)).await?;
+    Ok((tenant, owner))
+}
+
+/// A slug made from a name that no tenant has.
+///
+/// # Errors
+///
+/// [`Error::Conflict`] where there are many tenants of that name.
+pub(crate) async fn free_slug(
+    state: &IdentityState,
+    session: &Session,
+    name: &str,
+) -> Result<String, Error> {
     let base = slug(name);
     let tenants = Tenants::new(session);
     for attempt in 0..SLUGS {
@@ -46,13 +93,9 @@ pub(crate) async fn make(
             format!("{base}-{}", suffix(state))
         };
         // Looked for first: a row that is refused would end the transaction.
-        if tenants.by_slug(&slug).await?.is_some() {
-            continue;
+        if tenants.by_slug(&slug).await?.is_none() {
+            return Ok(slug);
         }
-        let new = NewTenant::new(slug, name.trim(), TenantKind::Organisation);
-        let tenant = tenants.insert(new, &state.clock).await?;
-        let owner = furnish(state, &session.for_tenant(tenant.id)).await?;
-        return Ok((tenant, owner));
     }
     Err(Error::Conflict {
         field: "tenant_name",

@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::ids::UserId;
+use crate::ids::{RoleId, UserId};
+use crate::model::role::RoleRef;
 
 /// Whether somebody may sign in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
@@ -79,6 +80,36 @@ pub struct User {
     /// When the user last signed in.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub last_login_at: Option<Timestamp>,
+}
+
+/// A person with its roles.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct UserDetail {
+    /// The person.
+    #[serde(flatten)]
+    pub user: User,
+    /// The names of its roles, in order, as in `/users/me`.
+    #[serde(serialize_with = "names")]
+    #[schema(value_type = Vec<String>)]
+    pub roles: Vec<RoleRef>,
+    /// The ids of these roles, in the same order.
+    role_ids: Vec<RoleId>,
+}
+
+impl UserDetail {
+    /// A person with these roles.
+    pub fn new(user: User, mut roles: Vec<RoleRef>) -> Self {
+        roles.sort_unstable();
+        Self {
+            user,
+            role_ids: roles.iter().map(|role| role.id).collect(),
+            roles,
+        }
+    }
+}
+
+fn names<S: serde::Serializer>(roles: &[RoleRef], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(roles.iter().map(|role| &role.name))
 }
 
 /// A name as it is searched by.

@@ -1,12 +1,17 @@
 //! The HTTP side of the service, one file for each resource.
+mod audit;
 mod auth;
 mod client;
 mod cookies;
 mod device;
 mod me;
 mod oauth2;
+mod precondition;
+mod role;
 mod session;
 mod setup;
+mod tenant;
+mod user;
 pub(crate) mod well_known;
 
 use brisk_core::TenantId;
@@ -24,6 +29,10 @@ pub(crate) fn router() -> OpenApiRouter<IdentityState> {
         .merge(setup::router())
         .merge(client::router())
         .merge(oauth2::router())
+        .merge(user::router())
+        .merge(role::router())
+        .merge(tenant::router())
+        .merge(audit::router())
 }
 
 /// The tenant that the caller belongs to.

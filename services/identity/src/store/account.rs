@@ -44,29 +44,29 @@ statements! {
     /// changes of these rows alone.
     pub(crate) GET(tenant: TenantId, user: UserId, session: SessionId) -> Option<AccountRow>
         = "SELECT u.email, u.email_verified_at, u.full_name, u.status, u.is_superuser, u.token_epoch, u.locale, u.metadata,
-             u.last_login_at, u.created_at, u.updated_at, u.deleted_at, t.slug, t.name, t.status,
-             s.absolute_expires_at, s.revoked_at, s.auth_time,
+             u.last_login_at, u.created_at, u.updated_at, u.deleted_at, t.slug AS tenant_slug, t.name AS tenant_name,
+             t.status AS tenant_status, s.absolute_expires_at AS session_ends_at, s.revoked_at AS session_revoked_at, s.auth_time,
              (SELECT string_agg(r.name, ',') FROM identity_user_roles h
                 JOIN identity_roles r ON r.tenant_id = h.tenant_id AND r.id = h.role_id
-                WHERE h.tenant_id = $1 AND h.user_id = $2),
+                WHERE h.tenant_id = $1 AND h.user_id = $2) AS roles,
              (SELECT string_agg(p.resource || ':' || p.action, ' ') FROM identity_user_roles h
                 JOIN identity_role_permissions g ON g.tenant_id = h.tenant_id AND g.role_id = h.role_id
                 JOIN identity_permissions p ON p.id = g.permission_id
-                WHERE h.tenant_id = $1 AND h.user_id = $2)
+                WHERE h.tenant_id = $1 AND h.user_id = $2) AS permissions
            FROM identity_users u
            JOIN brisk_tenants t ON t.id = u.tenant_id
            LEFT JOIN identity_sessions s ON s.tenant_id = $1 AND s.id = $3 AND s.user_id = $2
            WHERE u.tenant_id = $1 AND u.id = $2",
         sqlite "SELECT u.email, u.email_verified_at, u.full_name, u.status, u.is_superuser, u.token_epoch, u.locale, u.metadata,
-             u.last_login_at, u.created_at, u.updated_at, u.deleted_at, t.slug, t.name, t.status,
-             s.absolute_expires_at, s.revoked_at, s.auth_time,
+             u.last_login_at, u.created_at, u.updated_at, u.deleted_at, t.slug AS tenant_slug, t.name AS tenant_name,
+             t.status AS tenant_status, s.absolute_expires_at AS session_ends_at, s.revoked_at AS session_revoked_at, s.auth_time,
              (SELECT group_concat(r.name, ',') FROM identity_user_roles h
                 JOIN identity_roles r ON r.tenant_id = h.tenant_id AND r.id = h.role_id
-                WHERE h.tenant_id = $1 AND h.user_id = $2),
+                WHERE h.tenant_id = $1 AND h.user_id = $2) AS roles,
              (SELECT group_concat(p.resource || ':' || p.action, ' ') FROM identity_user_roles h
                 JOIN identity_role_permissions g ON g.tenant_id = h.tenant_id AND g.role_id = h.role_id
                 JOIN identity_permissions p ON p.id = g.permission_id
-                WHERE h.tenant_id = $1 AND h.user_id = $2)
+                WHERE h.tenant_id = $1 AND h.user_id = $2) AS permissions
            FROM identity_users u
            JOIN brisk_tenants t ON t.id = u.tenant_id
            LEFT JOIN identity_sessions s ON s.tenant_id = $1 AND s.id = $3 AND s.user_id = $2

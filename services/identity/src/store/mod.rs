@@ -5,11 +5,18 @@ pub(crate) mod client;
 pub(crate) mod refresh_token;
 pub(crate) mod revoked;
 pub(crate) mod role;
+pub(crate) mod role_admin;
 pub(crate) mod session;
 pub(crate) mod setup;
 pub(crate) mod system;
+pub(crate) mod tenant_admin;
 pub(crate) mod throttle;
 pub(crate) mod user;
+pub(crate) mod user_admin;
+pub(crate) mod user_list;
+
+#[cfg(test)]
+mod tests;
 
 use brisk_db::Declared;
 
@@ -21,11 +28,14 @@ pub(crate) fn statements() -> Vec<&'static dyn Declared> {
         refresh_token::STATEMENTS,
         revoked::STATEMENTS,
         role::STATEMENTS,
+        role_admin::STATEMENTS,
         session::STATEMENTS,
         setup::STATEMENTS,
         system::STATEMENTS,
+        tenant_admin::STATEMENTS,
         throttle::STATEMENTS,
         user::STATEMENTS,
+        user_admin::STATEMENTS,
     ]
     .concat()
 }

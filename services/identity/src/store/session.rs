@@ -62,13 +62,13 @@ statements! {
     /// A session with its person and tenant, kept from other refreshes until the transaction ends.
     pub(crate) STANDING(tenant: TenantId, id: SessionId) -> Option<StandingRow>
         = "SELECT s.generation, s.auth_time, s.amr, s.absolute_expires_at, s.revoked_at, u.status, u.deleted_at,
-             u.token_epoch, t.status
+             u.token_epoch, t.status AS tenant_status
            FROM identity_sessions s
            JOIN identity_users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
            JOIN brisk_tenants t ON t.id = s.tenant_id
            WHERE s.tenant_id = $1 AND s.id = $2 FOR UPDATE OF s",
         sqlite "SELECT s.generation, s.auth_time, s.amr, s.absolute_expires_at, s.revoked_at, u.status, u.deleted_at,
-             u.token_epoch, t.status
+             u.token_epoch, t.status AS tenant_status
            FROM identity_sessions s
            JOIN identity_users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
            JOIN brisk_tenants t ON t.id = s.tenant_id

@@ -64,11 +64,12 @@ statements! {
 
     /// Who has this address, in one tenant or in any; two rows say as much as more.
     pub(crate) CANDIDATES(email: String, tenant: Option<TenantId>, now: Timestamp) -> Vec<CandidateRow>
-        = "SELECT u.id, u.tenant_id, u.password_hash, u.status, u.token_epoch, u.email_verified_at, t.status,
+        = "SELECT u.id, u.tenant_id, u.password_hash, u.status, u.token_epoch, u.email_verified_at,
+             t.status AS tenant_status,
              (SELECT count(*) FROM identity_sessions s
-                WHERE s.tenant_id = u.tenant_id AND s.user_id = u.id AND s.revoked_at IS NULL AND s.idle_expires_at > $3),
+                WHERE s.tenant_id = u.tenant_id AND s.user_id = u.id AND s.revoked_at IS NULL AND s.idle_expires_at > $3) AS sessions,
              EXISTS (SELECT 1 FROM identity_totp f
-                WHERE f.tenant_id = u.tenant_id AND f.user_id = u.id AND f.confirmed_at IS NOT NULL)
+                WHERE f.tenant_id = u.tenant_id AND f.user_id = u.id AND f.confirmed_at IS NOT NULL) AS has_totp
            FROM identity_users u JOIN brisk_tenants t ON t.id = u.tenant_id
            WHERE u.email_norm = $1 AND u.deleted_at IS NULL AND (CAST($2 AS bigint) IS NULL OR u.tenant_id = $2)
            LIMIT 2";
@@ -130,6 +131,11 @@ statements! {
         = "DELETE FROM identity_revoked_access_tokens WHERE jti IN (
              SELECT jti FROM identity_revoked_access_tokens WHERE expires_at < $1 LIMIT $2)";
 
+    /// Forgets who people were that were deleted long ago; their rows stay, so that what refers to them still does.
+    pub(crate) ERASE_DELETED_USERS(before: Timestamp, limit: i64) -> Affected
+        = "UPDATE identity_users SET email = '', email_norm = '', full_name = '', name_norm = '', locale = NULL, metadata = '{}'
+           WHERE id IN (SELECT id FROM identity_users WHERE deleted_at < $1 AND email <> '' LIMIT $2)";
+
     /// Erases counters that nobody raised for long.
     pub(crate) DELETE_COUNTERS(before: Timestamp, limit: i64) -> Affected
         = "DELETE FROM identity_login_throttle WHERE last_try_id IN (
@@ -187,7 +193,8 @@ impl AllTenants<'_> {
         before: Timestamp,
         now: Timestamp,
         limit: i64,
-    ) -> Result<[(&'static str, u64); 6], Error> {
+        deleted_before: Timestamp,
+    ) -> Result<[(&'static str, u64); 7], Error> {
         let run = |statement, at: Timestamp| self.0.run(statement, (at, limit));
         Ok([
             ("refresh tokens", run(&DELETE_REFRESH_TOKENS, before).await?),
@@ -199,6 +206,10 @@ impl AllTenants<'_> {
             ),
             ("revoked tokens", run(&DELETE_REVOKED, now).await?),
             ("counters", run(&DELETE_COUNTERS, before).await?),
+            (
+                "deleted people",
+                run(&ERASE_DELETED_USERS, deleted_before).await?,
+            ),
         ])
     }
 

@@ -5,10 +5,15 @@
     reason = "a test that cannot go on should say where"
 )]
 
+mod isolation;
 mod journey;
 mod machines;
 mod nodes;
+mod people;
+mod roles;
+mod routes;
 mod sessions;
+mod tenants;
 mod world;
 
 /// Runs each of the named tests on an app on SQLite and on one on PostgreSQL.

@@ -8,7 +8,7 @@ use brisk::testing::{NoFindings, STRICT};
 use brisk::{App, Running};
 use brisk_testkit::files::SqliteFile;
 use brisk_testkit::servers::Postgres;
-use brisk_testkit::services::{Answer, Call, Client, Place};
+use brisk_testkit::services::{Answer, Call, Client, PATIENCE, Place, eventually};
 use serde_json::{Value, json};
 
 /// A password that nobody guesses.
@@ -162,6 +162,15 @@ impl TestApp {
         self.person(&made.assert_status(201))
     }
 
+    /// The first administrator of the installation, freshly signed in.
+    pub(crate) async fn staff(&self) -> Person {
+        let notice = self.nodes[0].notices()[0].clone();
+        let token = notice.path.rsplit('=').next().unwrap().to_owned();
+        let body = json!({"token": token, "email": "root@ops.example", "password": PASSWORD, "full_name": "Root"});
+        let made = self.public().post("/setup", &body).await;
+        self.person(&made.assert_status(201))
+    }
+
     /// Signs somebody in.
     pub(crate) async fn sign_in(&self, email: &str, tenant: Option<&str>) -> Person {
         let answer = self.login(email, PASSWORD, tenant).await;
@@ -191,6 +200,41 @@ impl TestApp {
             id: text(&granted["user"]["id"]).to_owned(),
             tenant: granted["user"]["tenant_id"].as_i64().unwrap(),
         }
+    }
+
+    /// The id of the role of that name in a tenant.
+    pub(crate) fn role(&self, tenant: i64, name: &str) -> String {
+        let id = if self.place.is_postgres() {
+            "id"
+        } else {
+            "lower(hex(id))"
+        };
+        let text = format!(
+            "SELECT {id} FROM identity_roles WHERE tenant_id = {tenant} AND name = '{name}'"
+        );
+        let id: uuid::Uuid = self.place.sql(&text).parse().unwrap();
+        id.to_string()
+    }
+
+    /// Makes somebody with these roles beside `owner`, and signs it in.
+    pub(crate) async fn person_with(&self, owner: &Person, email: &str, roles: &[&str]) -> Person {
+        let ids: Vec<_> = roles
+            .iter()
+            .map(|name| self.role(owner.tenant, name))
+            .collect();
+        let body = json!({"email": email, "full_name": "Somebody Else", "password": PASSWORD, "role_ids": ids});
+        owner.client.post("/users", &body).await.assert_status(201);
+        self.sign_in(email, Some(&owner.tenant.to_string())).await
+    }
+
+    /// Until what is known of somebody is known again, after whatever has changed.
+    pub(crate) async fn warm(&self, who: &Person) {
+        let known = async || {
+            let me = who.client.get("/users/me").await;
+            me.assert_status(200);
+            (me.statements() == 0).then_some(())
+        };
+        eventually("the account is known", PATIENCE, known).await;
     }
 
     /// Shows a refresh token.

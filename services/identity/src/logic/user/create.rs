@@ -1,0 +1,134 @@
+//! One person is made.
+
+use brisk_core::{FieldError, Scope};
+use brisk_db::{Batch, Session};
+use serde_json::{Value, json};
+
+use super::entry;
+use crate::error::Error;
+use crate::ids::{RoleId, UserId};
+use crate::logic::register::check_person;
+use crate::logic::rights::{may_give, roles_to_give};
+use crate::logic::{me, tenant};
+use crate::model::audit::Device;
+use crate::model::role::RoleRef;
+use crate::model::tenant_rules::TenantRules;
+use crate::model::user::{UserDetail, UserStatus, is_metadata};
+use crate::state::IdentityState;
+use crate::store::role_admin::RoleAdmin;
+use crate::store::user::{NewUser, Users};
+use crate::store::user_admin::UserRoleRow;
+
+/// Somebody to be made.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct NewPerson {
+    pub(crate) email: String,
+    pub(crate) full_name: String,
+    /// Without one it is invited.
+    pub(crate) password: Option<String>,
+    /// The tenant's defaults where it is none.
+    pub(crate) role_ids: Option<Vec<RoleId>>,
+    pub(crate) metadata: Option<Value>,
+}
+
+/// What is said where somebody has the address already.
+pub(crate) const EMAIL_TAKEN: Error = Error::Conflict {
+    field: "email",
+    detail: "somebody in the tenant has this e-mail address",
+};
+
+/// Turns the refusal of an address that somebody has into its answer.
+pub(crate) fn taken(error: brisk_db::Error) -> Error {
+    match error.unique_rule() {
+        Some(_) => EMAIL_TAKEN,
+        None => Error::Db(error),
+    }
+}
+
+/// Makes somebody in the caller's tenant.
+///
+/// # Errors
+///
+/// [`Error::Fields`], [`Error::WeakPassword`], [`Error::Lacks`] for a role that the caller may not give,
+/// [`Error::NotFound`] for one that is not there, [`Error::Conflict`] for an address that somebody has.
+pub(crate) async fn create(
+    state: &IdentityState,
+    scope: &Scope,
+    new: NewPerson,
+    device: &Device,
+) -> Result<UserDetail, Error> {
+    let rules = tenant::rules(state, scope.tenant()).await?;
+    let mut errors: Vec<FieldError> = Vec::new();
+    let email = check_person(&new.email, &new.full_name, &mut errors);
+    if email.as_ref().is_some_and(|email| !rules.admits(email)) {
+        errors.push(TenantRules::refusal());
+    }
+    if new.metadata.as_ref().is_some_and(|m| !is_metadata(m)) {
+        let message = "must be an object of at most 4 KiB";
+        errors.push(FieldError::new("metadata", "size", message));
+    }
+    let Some(email) = email.filter(|_| errors.is_empty()) else {
+        return Err(Error::Fields(errors));
+    };
+    let password_hash = match &new.password {
+        None => None,
+        Some(password) => {
+            tenant::check_length(&rules, "password", password)?;
+            me::check_password(state, "password", password, &[&email.norm, &new.full_name])?;
+            Some(state.passwords.hash(password).await?)
+        }
+    };
+    let session = state.db.session(scope.clone());
+    session
+        .transaction(async |session: Session| {
+            let roles = match &new.role_ids {
+                Some(ids) => roles_to_give(&session, ids).await?,
+                None => {
+                    let mut all = RoleAdmin(&session).list().await?;
+                    all.retain(|role| role.is_default);
+                    may_give(&session, &all)?;
+                    all
+                }
+            };
+            let now = state.clock.now();
+            let id = UserId(state.ids.uuid());
+            let status = if password_hash.is_some() {
+                UserStatus::Active
+            } else {
+                UserStatus::Invited
+            };
+            let user = NewUser {
+                id,
+                email: email.clone(),
+                is_verified: false,
+                password_hash: password_hash.clone(),
+                full_name: new.full_name.trim().to_owned(),
+                status,
+                is_superuser: false,
+                metadata: new.metadata.clone().unwrap_or_else(|| json!({})),
+            };
+            let user = Users(&session).insert(user, now).await.map_err(taken)?;
+            let by = session.scope().principal().id;
+            let rows = roles.iter().map(|role| UserRoleRow {
+                tenant_id: session.tenant(),
+                user_id: id,
+                role_id: role.id,
+                granted_by: Some(by),
+                granted_at: now,
+            });
+            let mut batch = Batch::new();
+            batch.insert_many(rows.collect(), brisk_db::OnConflict::Skip);
+            let names: Vec<_> = roles.iter().map(|role| role.name.clone()).collect();
+            let made = entry(&session, "user.created", device)
+                .on("user", id)
+                .with("roles", names);
+            state.audit.add(&mut batch, [made]);
+            session.batch(batch).await?;
+            let refs = roles.into_iter().map(|role| RoleRef {
+                id: role.id,
+                name: role.name,
+            });
+            Ok(UserDetail::new(user, refs.collect()))
+        })
+        .await
+}

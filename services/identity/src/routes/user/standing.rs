@@ -1,0 +1,156 @@
+//! Who may come in, and whose sessions end.
+
+use axum::extract::State;
+use brisk_http::{Auth, Json, Path, Problem, ProblemBody, RequirePermission as _};
+use http::StatusCode;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::super::device::From as Device;
+use super::super::home;
+use super::super::session::{SessionBody, SessionList};
+use crate::ids::{SessionId, UserId};
+use crate::logic::user;
+use crate::model::user::UserDetail;
+use crate::state::IdentityState;
+
+pub(super) fn router() -> OpenApiRouter<IdentityState> {
+    OpenApiRouter::new()
+        .routes(routes!(activate))
+        .routes(routes!(deactivate))
+        .routes(routes!(unlock))
+        .routes(routes!(sessions, end_sessions))
+}
+
+/// Lets somebody in again.
+#[utoipa::path(
+    post,
+    path = "/users/{id}/activate",
+    tag = "users",
+    operation_id = "activate_user",
+    params(("id" = String, Path, description = "the user")),
+    responses(
+        (status = 200, body = UserDetail),
+        (status = 401, body = ProblemBody),
+        (status = 403, body = ProblemBody),
+        (status = 404, body = ProblemBody),
+    )
+)]
+async fn activate(
+    State(state): State<IdentityState>,
+    Auth(caller): Auth,
+    Device(device): Device,
+    Path(id): Path<UserId>,
+) -> Result<Json<UserDetail>, Problem> {
+    caller.permit("users:update")?;
+    let scope = caller.scope(home(&caller)?);
+    Ok(Json(user::activate(&state, &scope, id, &device).await?))
+}
+
+/// Locks somebody out; its sessions end at once.
+#[utoipa::path(
+    post,
+    path = "/users/{id}/deactivate",
+    tag = "users",
+    operation_id = "deactivate_user",
+    params(("id" = String, Path, description = "the user")),
+    responses(
+        (status = 200, body = UserDetail),
+        (status = 401, body = ProblemBody),
+        (status = 403, body = ProblemBody),
+        (status = 404, body = ProblemBody),
+        (status = 409, body = ProblemBody),
+    )
+)]
+async fn deactivate(
+    State(state): State<IdentityState>,
+    Auth(caller): Auth,
+    Device(device): Device,
+    Path(id): Path<UserId>,
+) -> Result<Json<UserDetail>, Problem> {
+    caller.permit("users:update")?;
+    let scope = caller.scope(home(&caller)?);
+    Ok(Json(user::deactivate(&state, &scope, id, &device).await?))
+}
+
+/// Forgets the wrong guesses at somebody's password.
+#[utoipa::path(
+    post,
+    path = "/users/{id}/unlock",
+    tag = "users",
+    operation_id = "unlock_user",
+    params(("id" = String, Path, description = "the user")),
+    responses(
+        (status = 204),
+        (status = 401, body = ProblemBody),
+        (status = 403, body = ProblemBody),
+        (status = 404, body = ProblemBody),
+    )
+)]
+async fn unlock(
+    State(state): State<IdentityState>,
+    Auth(caller): Auth,
+    Device(device): Device,
+    Path(id): Path<UserId>,
+) -> Result<StatusCode, Problem> {
+    caller.permit("users:update")?;
+    let scope = caller.scope(home(&caller)?);
+    user::unlock(&state, &scope, id, &device).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Lists somebody's live sessions.
+#[utoipa::path(
+    get,
+    path = "/users/{id}/sessions",
+    tag = "users",
+    operation_id = "list_user_sessions",
+    params(("id" = String, Path, description = "the user")),
+    responses(
+        (status = 200, body = SessionList),
+        (status = 401, body = ProblemBody),
+        (status = 403, body = ProblemBody),
+        (status = 404, body = ProblemBody),
+    )
+)]
+async fn sessions(
+    State(state): State<IdentityState>,
+    Auth(caller): Auth,
+    Path(id): Path<UserId>,
+) -> Result<Json<SessionList>, Problem> {
+    caller.permit("sessions:read")?;
+    let own = caller.principal().sign_in.as_ref();
+    let own = own.and_then(|sign_in| sign_in.session).map(SessionId);
+    let scope = caller.scope(home(&caller)?);
+    let rows = user::sessions(&state, &scope, id).await?;
+    let sessions = rows.into_iter().map(|row| SessionBody::new(row, own));
+    Ok(Json(SessionList {
+        sessions: sessions.collect(),
+    }))
+}
+
+/// Ends all sessions of somebody.
+#[utoipa::path(
+    delete,
+    path = "/users/{id}/sessions",
+    tag = "users",
+    operation_id = "end_user_sessions",
+    params(("id" = String, Path, description = "the user")),
+    responses(
+        (status = 204),
+        (status = 401, body = ProblemBody),
+        (status = 403, body = ProblemBody),
+        (status = 404, body = ProblemBody),
+    )
+)]
+async fn end_sessions(
+    State(state): State<IdentityState>,
+    Auth(caller): Auth,
+    Device(device): Device,
+    Path(id): Path<UserId>,
+) -> Result<StatusCode, Problem> {
+    caller.permit("sessions:revoke")?;
+    let scope = caller.scope(home(&caller)?);
+    user::end_sessions(&state, &scope, id, &device).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

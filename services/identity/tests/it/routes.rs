@@ -1,0 +1,393 @@
+//! The table of routes: who may call each, with what, at how many statements. A route that is not in it fails the tests that
+//! walk the API.
+
+use serde_json::{Value, json};
+
+/// Who may call a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Who {
+    /// Everybody.
+    Public,
+    /// Whoever has signed in.
+    Person,
+    /// Who has this permission in the tenant.
+    May(&'static str),
+    /// Who runs the installation and has this permission.
+    Staff(&'static str),
+}
+
+/// What the `{id}` in a path means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Id {
+    None,
+    User,
+    Role,
+    Session,
+    Tenant,
+}
+
+/// What the people of another tenant get who name this one's rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Foreign {
+    /// 401, 403 or 404.
+    Refused,
+    /// An answer about their own tenant, or a refusal; the call can name no row that would be another's.
+    Own,
+    /// What is shown is itself the proof of who calls, so there is no other tenant's call.
+    Proof,
+}
+
+/// Rows of a tenant that calls name.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ids {
+    pub(crate) user: String,
+    pub(crate) role: String,
+    pub(crate) session: String,
+    pub(crate) tenant: String,
+    pub(crate) email: String,
+    pub(crate) refresh: String,
+    /// Differs for each call.
+    pub(crate) n: usize,
+}
+
+type Body = fn(&Ids) -> Value;
+
+/// One route and how to call it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Route {
+    pub(crate) method: &'static str,
+    pub(crate) path: &'static str,
+    pub(crate) who: Who,
+    pub(crate) id: Id,
+    pub(crate) foreign: Foreign,
+    /// The status of success.
+    pub(crate) status: u16,
+    /// Statements at most, once the caller is known.
+    pub(crate) budget: u64,
+    pub(crate) body: Option<Body>,
+    /// Whether the caller cannot go on afterwards.
+    pub(crate) ends: bool,
+}
+
+const fn route(
+    method: &'static str,
+    path: &'static str,
+    who: Who,
+    id: Id,
+    status: u16,
+    budget: u64,
+) -> Route {
+    Route {
+        method,
+        path,
+        who,
+        foreign: match id {
+            Id::None => Foreign::Own,
+            Id::User | Id::Role | Id::Session | Id::Tenant => Foreign::Refused,
+        },
+        id,
+        status,
+        budget,
+        body: None,
+        ends: false,
+    }
+}
+
+impl Route {
+    const fn body(mut self, body: Body) -> Self {
+        self.body = Some(body);
+        self
+    }
+
+    const fn foreign(mut self, foreign: Foreign) -> Self {
+        self.foreign = foreign;
+        self
+    }
+
+    const fn ends(mut self) -> Self {
+        self.ends = true;
+        self
+    }
+
+    pub(crate) fn name(&self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
+
+    /// The path on these rows.
+    pub(crate) fn path(&self, ids: &Ids) -> String {
+        let id = match self.id {
+            Id::None => "",
+            Id::User => &ids.user,
+            Id::Role => &ids.role,
+            Id::Session => &ids.session,
+            Id::Tenant => &ids.tenant,
+        };
+        self.path
+            .replace("{id}", id)
+            .replace("{role_id}", &ids.role)
+    }
+}
+
+fn nothing(_: &Ids) -> Value {
+    json!({})
+}
+
+fn new_user(ids: &Ids) -> Value {
+    let email = format!("made{}@example.org", ids.n);
+    json!({"email": email, "full_name": "Made Here", "role_ids": [ids.role]})
+}
+
+fn many_users(ids: &Ids) -> Value {
+    let email = format!("many{}@example.org", ids.n);
+    json!({"users": [{"email": email, "full_name": "Made Here", "role_ids": [ids.role]}]})
+}
+
+fn new_role(ids: &Ids) -> Value {
+    json!({"name": format!("Made {}", ids.n), "permissions": ["users:read"]})
+}
+
+fn password(_: &Ids) -> Value {
+    let (old, new) = (crate::world::PASSWORD, "another long and windy road");
+    json!({"current_password": old, "new_password": new})
+}
+
+fn login(ids: &Ids) -> Value {
+    json!({"email": ids.email, "password": crate::world::PASSWORD, "tenant": ids.tenant})
+}
+
+fn register(ids: &Ids) -> Value {
+    json!({"email": "a@example.org", "password": crate::world::PASSWORD, "full_name": "A", "tenant_name": format!("T {}", ids.n)})
+}
+
+fn setup(_: &Ids) -> Value {
+    json!({"token": "bst_x", "email": "a@example.org", "password": crate::world::PASSWORD, "full_name": "A"})
+}
+
+fn new_tenant(ids: &Ids) -> Value {
+    json!({"name": format!("Made {}", ids.n), "owner": {"email": "a@example.org", "full_name": "A"}})
+}
+
+/// All routes of the service.
+pub(crate) const ROUTES: &[Route] = {
+    use Who::{May, Person, Public, Staff};
+    &[
+        route("POST", "/auth/register", Public, Id::None, 201, 12)
+            .body(register)
+            .foreign(Foreign::Proof),
+        route("POST", "/auth/login", Public, Id::None, 200, 5)
+            .body(login)
+            .foreign(Foreign::Proof),
+        route("POST", "/auth/refresh", Public, Id::None, 200, 4)
+            .body(|ids| json!({"refresh_token": ids.refresh}))
+            .foreign(Foreign::Proof),
+        route("POST", "/auth/logout", Public, Id::None, 204, 4)
+            .body(|ids| json!({"refresh_token": ids.refresh}))
+            .foreign(Foreign::Proof),
+        // Once there is an administrator it is gone for everybody.
+        route("POST", "/setup", Public, Id::None, 404, 1)
+            .body(setup)
+            .foreign(Foreign::Proof),
+        route("GET", "/auth/me", Person, Id::None, 200, 0),
+        route("GET", "/users/me", Person, Id::None, 200, 0),
+        route("PATCH", "/users/me", Person, Id::None, 200, 5)
+            .body(|_| json!({"full_name": "Me Myself"})),
+        route("POST", "/users/me/password", Person, Id::None, 204, 9).body(password),
+        route("GET", "/auth/sessions", Person, Id::None, 200, 1),
+        route("DELETE", "/auth/sessions/{id}", Person, Id::Session, 204, 4).ends(),
+        route("POST", "/auth/logout-all", Person, Id::None, 204, 5)
+            .body(nothing)
+            .ends(),
+        route("GET", "/users", May("users:read"), Id::None, 200, 1),
+        route("POST", "/users", May("users:create"), Id::None, 201, 6)
+            .body(new_user)
+            .foreign(Foreign::Refused),
+        route("POST", "/users/bulk", May("users:create"), Id::None, 200, 8).body(many_users),
+        route("GET", "/users/{id}", May("users:read"), Id::User, 200, 1),
+        route(
+            "PATCH",
+            "/users/{id}",
+            May("users:update"),
+            Id::User,
+            200,
+            6,
+        )
+        .body(|_| json!({"full_name": "Renamed"})),
+        route(
+            "DELETE",
+            "/users/{id}",
+            May("users:delete"),
+            Id::User,
+            204,
+            11,
+        ),
+        route(
+            "POST",
+            "/users/{id}/activate",
+            May("users:update"),
+            Id::User,
+            200,
+            4,
+        ),
+        route(
+            "POST",
+            "/users/{id}/deactivate",
+            May("users:update"),
+            Id::User,
+            200,
+            7,
+        ),
+        route(
+            "POST",
+            "/users/{id}/unlock",
+            May("users:update"),
+            Id::User,
+            204,
+            5,
+        ),
+        route(
+            "GET",
+            "/users/{id}/sessions",
+            May("sessions:read"),
+            Id::User,
+            200,
+            2,
+        ),
+        route(
+            "DELETE",
+            "/users/{id}/sessions",
+            May("sessions:revoke"),
+            Id::User,
+            204,
+            5,
+        ),
+        route(
+            "PUT",
+            "/users/{id}/roles",
+            May("roles:assign"),
+            Id::User,
+            200,
+            8,
+        )
+        .body(|ids| json!({"role_ids": [ids.role]})),
+        route(
+            "PUT",
+            "/users/{id}/roles/{role_id}",
+            May("roles:assign"),
+            Id::User,
+            204,
+            7,
+        ),
+        route(
+            "DELETE",
+            "/users/{id}/roles/{role_id}",
+            May("roles:assign"),
+            Id::User,
+            204,
+            6,
+        ),
+        route("GET", "/roles", May("roles:read"), Id::None, 200, 1),
+        route("POST", "/roles", May("roles:create"), Id::None, 201, 6).body(new_role),
+        route("GET", "/roles/{id}", May("roles:read"), Id::Role, 200, 1),
+        route(
+            "PATCH",
+            "/roles/{id}",
+            May("roles:update"),
+            Id::Role,
+            200,
+            8,
+        )
+        .body(|_| json!({"permissions": ["users:read"]})),
+        route(
+            "DELETE",
+            "/roles/{id}",
+            May("roles:delete"),
+            Id::Role,
+            204,
+            8,
+        ),
+        route(
+            "GET",
+            "/roles/{id}/users",
+            May("roles:read"),
+            Id::Role,
+            200,
+            2,
+        ),
+        route("GET", "/permissions", Person, Id::None, 200, 0),
+        route("GET", "/audit", May("audit:read"), Id::None, 200, 1),
+        route("GET", "/tenant", May("tenant:read"), Id::None, 200, 1),
+        route("PATCH", "/tenant", May("tenant:update"), Id::None, 200, 6)
+            .body(|_| json!({"locale": "de"})),
+        route(
+            "GET",
+            "/admin/tenants",
+            Staff("tenants:read"),
+            Id::None,
+            200,
+            1,
+        ),
+        route(
+            "POST",
+            "/admin/tenants",
+            Staff("tenants:create"),
+            Id::None,
+            201,
+            14,
+        )
+        .body(new_tenant)
+        .foreign(Foreign::Refused),
+        route(
+            "GET",
+            "/admin/tenants/{id}",
+            Staff("tenants:read"),
+            Id::Tenant,
+            200,
+            1,
+        ),
+        route(
+            "PATCH",
+            "/admin/tenants/{id}",
+            Staff("tenants:update"),
+            Id::Tenant,
+            200,
+            6,
+        )
+        .body(|_| json!({"locale": "fr"})),
+        route(
+            "POST",
+            "/admin/tenants/{id}/suspend",
+            Staff("tenants:update"),
+            Id::Tenant,
+            200,
+            5,
+        ),
+        route(
+            "POST",
+            "/admin/tenants/{id}/resume",
+            Staff("tenants:update"),
+            Id::Tenant,
+            200,
+            5,
+        ),
+        route(
+            "POST",
+            "/admin/keys/rotate",
+            Staff("keys:rotate"),
+            Id::None,
+            202,
+            6,
+        )
+        .body(nothing)
+        .foreign(Foreign::Refused),
+        // Last: afterwards there is no tenant to call in.
+        route("DELETE", "/tenant", May("tenant:delete"), Id::None, 202, 7).ends(),
+        route(
+            "DELETE",
+            "/admin/tenants/{id}",
+            Staff("tenants:delete"),
+            Id::Tenant,
+            202,
+            6,
+        ),
+    ]
+};
