@@ -184,8 +184,8 @@ impl Failure for Error {
             | Self::MasterKeyOpen(_)
             | Self::MasterKeyFile { .. }
             | Self::WrongMasterKey { .. } => "auth.master_key",
-            Self::Busy => "auth.busy",
-            Self::IssuerUnavailable { .. } => "auth.issuer_unavailable",
+            Self::Busy => "busy",
+            Self::IssuerUnavailable { .. } => "issuer-unavailable",
             Self::HttpClient(_) => "auth.http_client",
             Self::PasswordHash(_) => "auth.password_hash",
             Self::SigningKeyBroken { .. }

@@ -345,7 +345,7 @@ async fn a_provider_that_is_away_from_the_start_is_503_and_is_not_asked_again_an
             };
             assert_eq!(
                 (error.class(), error.code()),
-                (Class::Unavailable, "auth.issuer_unavailable")
+                (Class::Unavailable, "issuer-unavailable")
             );
             assert!(error.retry_after().is_some());
         }

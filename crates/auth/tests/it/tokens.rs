@@ -58,7 +58,7 @@ pub(crate) async fn refusal(tokens: &Tokens, raw: &str) -> Option<Refusal> {
         Err(error) => {
             assert_eq!(
                 (error.class(), error.code()),
-                (Class::Unauthenticated, "auth.invalid_token"),
+                (Class::Unauthenticated, "invalid-token"),
                 "{error:?}"
             );
             assert_eq!(error.detail(), "the access token is not valid");
