@@ -503,7 +503,7 @@ fn join<V>(session: &Session, kept: &Kept<V>) {
 
 impl<K, V> Inner<K, V> {
     #[inline]
-    fn has(&self, fault: Fault) -> bool {
+    pub(crate) fn has(&self, fault: Fault) -> bool {
         self.caches.0.ground.planted.has(fault)
     }
 }

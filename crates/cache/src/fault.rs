@@ -38,6 +38,10 @@ pub enum Fault {
     AskedInside,
     /// What a load has read is kept although the cache was emptied meanwhile.
     KeptOnceEmptied,
+    /// What another node has loaded counts as if it had been loaded now.
+    PlaceIgnored,
+    /// Whether a change has ended it is not asked.
+    NotJudged,
     /// What stands beside LEFT JOIN holds for the rows of its left side too.
     LeftJoinForBoth,
     /// Both sides of OR hold.

@@ -13,6 +13,7 @@ use crate::cache::{CacheKey, Inner};
 use crate::caches::Caches;
 use crate::codec::{Address, Codec};
 use crate::envelope::{Envelope, LARGE, LARGEST};
+use crate::fault::Fault;
 use crate::kept::{Kept, Key};
 use crate::nodes::{Entry, Lease, Nodes, Turn};
 use crate::policy::{Source, Tier};
@@ -257,7 +258,9 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         let mut kept = self.weighed(key, value, steps, now.before(age), until);
         kept.from_below = true;
         let watch = &self.caches.0.ground.watch;
-        let counts = kept.tags.is_empty() || (watch.is_trusted() && kept.holds(watch));
+        let counts = kept.tags.is_empty()
+            || (watch.is_trusted() && kept.holds(watch))
+            || self.has(Fault::NotJudged);
         if !counts {
             trail.restart();
             return Err(Vain::Ended);
@@ -281,7 +284,11 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         };
         // First the version: a reset that comes now is later than it, and the boards that tags are found on after it are as
         // late. The other way round a tag could stand for a board that no event reaches any more.
-        steps.version = ground.boards.timeline.version_of(&place)?;
+        steps.version = if self.has(Fault::PlaceIgnored) {
+            ground.boards.version()
+        } else {
+            ground.boards.timeline.version_of(&place)?
+        };
         let tags = envelope.tags.iter().map(|tag| tag.tag(ground));
         steps.tags = tags.collect::<Option<Tags>>()?;
         steps.place = Some(Arc::new(place));

@@ -63,7 +63,7 @@ fn a_version_that_is_taken_after_the_load_is_found() {
 
 /// An entry from before, a commit whose exact changes are told later, and the look that tells them.
 fn entry_against_own_commit(by: By, fault: Option<Fault>) {
-    explore(4, move || {
+    explore(3, move || {
         let world = World::new(fault);
         let before = world.load(by, Takes::First);
         let writer = {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use brisk_cache::Cache;
+use brisk_cache::{Cache, Fault};
 use brisk_core::TenantId;
 use brisk_db::{Affected, Event, Session, statements};
 
@@ -89,6 +89,33 @@ async fn who_has_just_written_never_gets_what_another_node_loaded_before() {
     }
     let looked = b.stats("test.names").tier_misses;
     assert!(looked > 200, "{looked}: there was little to get wrong");
+}
+
+/// That a fault would be found: who has just written gets what another node loaded before.
+async fn found(fault: Fault) {
+    let world = World::new().await;
+    let (a, b) = (world.node().await, world.faulty(fault).await);
+    add(&a.session(), 1, "0").await;
+    all_told(&[&a, &b]).await;
+    for n in 1..=100 {
+        a.name_and_leave(1).await;
+        rename(&b.session(), 1, &n.to_string()).await;
+        if b.name(1).await != Some(n.to_string()) {
+            return;
+        }
+        all_told(&[&a, &b]).await;
+    }
+    panic!("{fault:?} was not found");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_place_that_is_not_looked_at_is_found() {
+    found(Fault::PlaceIgnored).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_not_judged_is_found() {
+    found(Fault::NotJudged).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

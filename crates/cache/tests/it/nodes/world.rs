@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use brisk_cache::{CacheStats, Caches, NodesStats, Policy, RemoteConfig, Tier};
+use brisk_cache::{CacheStats, Caches, Fault, NodesStats, Policy, RemoteConfig, Tier};
 use brisk_core::{Scope, TenantId};
 use brisk_db::{Db, Session};
 use brisk_testkit::servers::{Redis, RedisDatabase};
@@ -50,6 +50,19 @@ impl World {
     /// The same with another way to Redis, which may not be there.
     pub(super) async fn node_at(&self, url: &str) -> Node {
         let db = self.db.other().await;
+        self.node_on(db, url).await
+    }
+
+    /// The same with a fault.
+    pub(super) async fn faulty(&self, fault: Fault) -> Node {
+        let db = self.db.other().await;
+        drop(Caches::with_fault(&db, fault));
+        let node = self.node_on(db, &self.redis.url()).await;
+        node.up().await;
+        node
+    }
+
+    async fn node_on(&self, db: Db, url: &str) -> Node {
         let caches = Caches::of(&db);
         caches.connect(&self.config(url)).unwrap();
         let node = Node {
