@@ -146,10 +146,7 @@ async fn past_the_queue_and_past_the_wait_the_answer_is_busy() {
     );
     for error in busy {
         assert!(matches!(error, Error::Busy));
-        assert_eq!(
-            (error.class(), error.code()),
-            (Class::Unavailable, "busy")
-        );
+        assert_eq!((error.class(), error.code()), (Class::Unavailable, "busy"));
         assert_eq!(error.retry_after(), Some(Duration::from_secs(1)));
     }
     assert!(

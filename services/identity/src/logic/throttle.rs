@@ -100,23 +100,6 @@ pub(crate) async fn failed(
     Ok(())
 }
 
-/// Counts one event under a key of a scope of its own.
-///
-/// # Errors
-///
-/// [`Error::TooManyAttempts`] where there were too many.
-pub(crate) async fn count(
-    session: &Session,
-    ids: &Ids,
-    scope: Scope,
-    parts: &[&[u8]],
-    now: Timestamp,
-) -> Result<(), Error> {
-    let id = ids.uuid();
-    let rows = Throttle(session).count(scope, key(parts), id, now).await?;
-    refuse(rows.iter().filter(|row| row.last_try_id != id), now)
-}
-
 /// Forgets the guesses at an account.
 pub(crate) async fn unlock(session: &Session, email_norm: &str) -> Result<(), Error> {
     let own = account(Some(session.tenant()), email_norm);

@@ -14,7 +14,7 @@ pub const MOST_ROLES: i64 = 200;
 pub const MOST_OF_ONE: usize = 50;
 
 /// A role as it stands beside a person.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RoleRef {
     /// Its name, unique in the tenant.
     pub name: String,
