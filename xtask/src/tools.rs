@@ -62,6 +62,12 @@ const TOOLS: &[Tool] = &[
         without: "`check` fails; `--no-deny` leaves the step out and says so",
     },
     Tool {
+        name: "Python 3 with pip",
+        needed_by: "`bench identity` (the reference in FastAPI)",
+        source: "apt: python3-venv; its packages from PyPI",
+        without: "that row says `not measured`",
+    },
+    Tool {
         name: "RustSec advisory database",
         needed_by: "`check` (advisories)",
         source: "fetched by cargo-deny from GitHub",

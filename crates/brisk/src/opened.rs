@@ -96,7 +96,10 @@ impl Opened {
         let auth = parts.auth.clone().with_issuer_or(DEVELOPMENT_ISSUER);
         let (clock, ids) = (checked.clock.clone(), checked.ids.clone());
         let tokens = match Tokens::start(&db, clock, ids, &master_key, &auth).await {
-            Ok(tokens) => tokens,
+            Ok(tokens) => {
+                tokens.write_aliases(parts.telemetry.seed_aliases);
+                tokens
+            }
             Err(e) => {
                 db.close().await;
                 return Err(Error::Tokens(e));

@@ -56,6 +56,17 @@ impl Service for Identity {
     }
 
     async fn build(&self, kit: &Kit, settings: IdentitySettings) -> Result<Built, BoxError> {
+        if kit.environment == Environment::Production {
+            if kit.auth.public_base.is_none() {
+                return Err("auth.public_base (BRISK_AUTH_PUBLIC_BASE) is required in production: tokens and links name it".into());
+            }
+            if kit.auth.hash.is_lowered() {
+                return Err(
+                    "auth.hash is below its defaults, which is for tests and not for production"
+                        .into(),
+                );
+            }
+        }
         let logins = settings.login_limit_per_min;
         let registrations = settings.register_limit_per_min;
         let state = state(kit, settings)?;
@@ -134,6 +145,8 @@ impl Service for Identity {
 
 /// The parts of the service on a kit.
 fn state(kit: &Kit, settings: IdentitySettings) -> Result<IdentityState, BoxError> {
+    let passwords = Passwords::new(&kit.auth.hash, None)?;
+    passwords.write_aliases(kit.perf.seed_aliases());
     let key = |what| kit.master_key.derive_for(Purpose::Sealing, what);
     let public_base = kit.auth.public_base.clone();
     let is_development = kit.environment == Environment::Development;
@@ -144,7 +157,7 @@ fn state(kit: &Kit, settings: IdentitySettings) -> Result<IdentityState, BoxErro
         cursor: kit.cursor_key.clone(),
         tenants: kit.tenants.clone(),
         tokens: kit.tokens.clone(),
-        passwords: Passwords::new(&kit.auth.hash, None)?,
+        passwords,
         callers: Callers::new(&kit.db, &kit.clock),
         counts: user::counts(&kit.db, &kit.clock),
         queue: kit.queue.clone(),
