@@ -253,14 +253,13 @@ impl Callers {
             user: UserId(claims.subject),
             session: SessionId(session),
         };
-        let account = self.known(who, scope).await.map_err(NoAccount::unknown)?;
+        // Side by side, for when neither is known.
+        let (account, revoked) =
+            futures::join!(self.known(who, scope), self.is_revoked(claims.jti, scope));
+        let account = account.map_err(NoAccount::unknown)?;
         let account = account.ok_or(NoAccount::Void("there is no such user"))?;
         let standing = account.check(claims.epoch, self.0.clock.now())?;
-        if self
-            .is_revoked(claims.jti, scope)
-            .await
-            .map_err(NoAccount::unknown)?
-        {
+        if revoked.map_err(NoAccount::unknown)? {
             return Err(NoAccount::Void("it was revoked"));
         }
         Ok(Arc::new(Principal {

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::ids::AuditId;
-use crate::model::audit::Entry;
+use crate::model::audit::{Actor, Device, Entry};
 use crate::store::audit::{AuditLog, AuditRow};
 
 /// Entries that may wait.
@@ -88,6 +88,12 @@ impl Audit {
             tracing::error!(error = %e, "the writer of the audit log ended badly");
         }
     }
+}
+
+/// An entry about what the caller of `session` does.
+pub(crate) fn entry(session: &Session, action: &'static str, device: &Device) -> Entry {
+    let actor = Actor::of(session.scope().principal());
+    Entry::new(action, session.tenant(), actor, device.clone())
 }
 
 async fn write_all(session: Session, mut rows: mpsc::Receiver<AuditRow>) {

@@ -6,8 +6,8 @@ use brisk_db::{Batch, OnConflict, Page, Paging, Session};
 
 use crate::error::Error;
 use crate::ids::RoleId;
+use crate::logic::audit::entry;
 use crate::logic::rights::{NO_ROLE, cover};
-use crate::logic::user::entry;
 use crate::model::audit::Device;
 use crate::model::catalogue::OWNER;
 use crate::model::role::{MOST_ROLES, Role, is_description, is_role_name, known};

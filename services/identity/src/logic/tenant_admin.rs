@@ -115,10 +115,10 @@ pub(crate) async fn update(
     device: &Device,
 ) -> Result<Tenant, Error> {
     check(change.settings.as_ref())?;
-    let seen = get(state, scope, id).await?;
     let session = state.platform(scope);
     session
         .transaction(async |session: Session| {
+            let seen = Tenants::new(&session).get(id).await?.ok_or(NO_TENANT)?;
             let now = state.clock.now();
             let locked = TenantAdmin(&session).lock(id, now).await?;
             let before = locked.ok_or(NO_TENANT)?;

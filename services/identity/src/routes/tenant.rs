@@ -101,6 +101,11 @@ impl From<TenantChangeBody> for TenantChange {
     }
 }
 
+/// Where those who run the installation stand: in its own tenant, or nowhere with a key.
+fn at(caller: &Caller) -> TenantId {
+    caller.principal().tenant.unwrap_or(TenantId::PLATFORM)
+}
+
 async fn change(
     state: &IdentityState,
     caller: &Caller,
@@ -109,7 +114,7 @@ async fn change(
     expected: &IfMatch,
     device: &crate::model::audit::Device,
 ) -> Result<Response, Problem> {
-    let scope = caller.scope(home(caller)?);
+    let scope = caller.scope(at(caller));
     let is_expected = |tenant: &Tenant| expected.is_met(&TenantBody::from(tenant.clone()));
     let changed = logic::update(state, &scope, id, body.into(), &is_expected, device).await?;
     Ok(json_with_etag(
@@ -239,7 +244,7 @@ async fn list(
 ) -> Result<Json<TenantPage>, Problem> {
     caller.permit("tenants:read")?;
     let limit = limit(query.limit)?;
-    let session = state.platform(&caller.scope(TenantId::PLATFORM));
+    let session = state.platform(&caller.scope(at(&caller)));
     let filter = TenantFilter {
         status: query.status,
         kind: query.kind,
@@ -331,7 +336,7 @@ async fn create(
             password: owner.password,
         }),
     };
-    let scope = caller.scope(home(&caller)?);
+    let scope = caller.scope(at(&caller));
     let (tenant, owner) = logic::create(&state, &scope, new, &device).await?;
     let at = location("/admin/tenants", tenant.id);
     let tenant = TenantBody::from(tenant);
@@ -361,7 +366,7 @@ async fn get(
     Path(id): Path<TenantId>,
 ) -> Result<Response, Problem> {
     caller.permit("tenants:read")?;
-    let scope = caller.scope(TenantId::PLATFORM);
+    let scope = caller.scope(at(&caller));
     let found = logic::get(&state, &scope, id).await?;
     Ok(json_with_etag(&headers, &TenantBody::from(found)))
 }
@@ -418,7 +423,7 @@ async fn delete(
     Path(id): Path<TenantId>,
 ) -> Result<Response, Problem> {
     caller.permit("tenants:delete")?;
-    let scope = caller.scope(home(&caller)?);
+    let scope = caller.scope(at(&caller));
     let deleted = logic::delete(&state, &scope, id, &device).await?;
     Ok((StatusCode::ACCEPTED, Json(TenantBody::from(deleted))).into_response())
 }
@@ -445,7 +450,7 @@ async fn suspend(
     Path(id): Path<TenantId>,
 ) -> Result<Json<TenantBody>, Problem> {
     caller.permit("tenants:update")?;
-    let scope = caller.scope(home(&caller)?);
+    let scope = caller.scope(at(&caller));
     let status = TenantStatus::Suspended;
     let changed = logic::set_status(&state, &scope, id, status, &device).await?;
     Ok(Json(changed.into()))
@@ -473,7 +478,7 @@ async fn resume(
     Path(id): Path<TenantId>,
 ) -> Result<Json<TenantBody>, Problem> {
     caller.permit("tenants:update")?;
-    let scope = caller.scope(home(&caller)?);
+    let scope = caller.scope(at(&caller));
     let status = TenantStatus::Active;
     let changed = logic::set_status(&state, &scope, id, status, &device).await?;
     Ok(Json(changed.into()))
@@ -520,7 +525,7 @@ async fn rotate_keys(
     body: Option<Json<RotateBody>>,
 ) -> Result<Response, Problem> {
     caller.permit("keys:rotate")?;
-    let scope = caller.scope(home(&caller)?);
+    let scope = caller.scope(at(&caller));
     let emergency = body.is_some_and(|Json(body)| body.emergency);
     let rotated = logic::rotate_keys(&state, &scope, emergency, &device).await?;
     let body = RotatedBody {

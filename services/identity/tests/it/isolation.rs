@@ -54,9 +54,10 @@ impl Nest {
             .await
             .assert_status(201);
         let tenant = self.owner.tenant.to_string();
-        let person = match sign_in {
-            true => Some(app.sign_in(&email, Some(&tenant)).await),
-            false => None,
+        let person = if sign_in {
+            Some(app.sign_in(&email, Some(&tenant)).await)
+        } else {
+            None
         };
         let ids = Ids {
             user: text(&user["id"]).to_owned(),
@@ -217,6 +218,14 @@ async fn every_route_works_at_home_within_its_budget(app: TestApp) {
             assert_eq!(nest.owner.client.delete(&taken).await.status, 204);
             app.warm(&nest.owner).await;
         }
+        let turn = async |what: &str| {
+            let path = format!("/admin/tenants/{}/{what}", ids.tenant);
+            root.client.post(&path, &json!({})).await.assert_status(200);
+        };
+        if route.path.ends_with("/resume") {
+            turn("suspend").await;
+            app.warm(&root).await;
+        }
         let answer = client.send(call(route, &ids)).await;
         assert_eq!(answer.status, route.status, "{name}: {answer:?}");
         let cost = answer.statements();
@@ -225,6 +234,9 @@ async fn every_route_works_at_home_within_its_budget(app: TestApp) {
             "{name} costs {cost} statements, not {}",
             route.budget
         );
+        if route.path.ends_with("/suspend") {
+            turn("resume").await;
+        }
         if route.name() == "DELETE /tenant" {
             nest = Nest::again(&app).await;
         }
@@ -318,11 +330,7 @@ async fn nothing_of_another_tenant_is_seen_or_changed(app: TestApp) {
                 "{path}: {answer:?}"
             );
         }
-        let body = String::from_utf8_lossy(&answer.body).replace(&path, "");
-        assert!(
-            !body.contains("@example.org\"") || !body.contains(CANARY),
-            "{path}: {body}"
-        );
+        assert_no_canary(&path, &answer);
     }
     let own = app.role(olga.tenant, "viewer");
     for (path, body) in [
@@ -365,7 +373,6 @@ async fn nothing_of_another_tenant_is_seen_or_changed(app: TestApp) {
         vic.client.post("/auth/logout-all", &json!({})).await.status,
         204
     );
-    let olga = app.sign_in("owner@acme.example", Some("acme")).await;
     olga.client.delete("/tenant").await.assert_status(202);
     assert_eq!(rows_of(&app, nest.owner.tenant), before);
     nest.owner.client.get("/users/me").await.assert_status(200);

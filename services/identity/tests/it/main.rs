@@ -7,7 +7,9 @@
 
 mod isolation;
 mod journey;
+mod lessons;
 mod machines;
+mod model;
 mod nodes;
 mod people;
 mod roles;

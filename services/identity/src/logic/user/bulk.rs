@@ -6,9 +6,9 @@ use brisk_core::{FieldError, Scope};
 use brisk_db::{Batch, Json, OnConflict, Session};
 use serde_json::json;
 
-use super::entry;
 use crate::error::Error;
 use crate::ids::{RoleId, UserId};
+use crate::logic::audit::entry;
 use crate::logic::register::check_person;
 use crate::logic::rights::may_give;
 use crate::logic::tenant;
@@ -53,13 +53,13 @@ struct Sound<'a> {
 fn sound<'a>(
     state: &IdentityState,
     session: &Session,
-    rules: &TenantRules,
+    own: &TenantRules,
     roles: &'a HashMap<RoleId, Role>,
     person: &BulkPerson,
 ) -> Result<Sound<'a>, Vec<FieldError>> {
     let mut errors = Vec::new();
     let email = check_person(&person.email, &person.full_name, &mut errors);
-    if email.as_ref().is_some_and(|email| !rules.admits(email)) {
+    if email.as_ref().is_some_and(|email| !own.admits(email)) {
         errors.push(TenantRules::refusal());
     }
     let Some(email) = email.filter(|_| errors.is_empty()) else {
@@ -112,7 +112,7 @@ pub(crate) async fn create_many(
         let message = format!("must be 1 to {MOST} rows");
         return Err(Error::field("users", "out_of_range", message));
     }
-    let rules = tenant::rules(state, scope.tenant()).await?;
+    let own = tenant::rules(state, scope.tenant()).await?;
     let session = state.db.session(scope.clone());
     let emails = people.iter();
     let emails = emails.filter_map(|p| crate::model::email::Email::parse(&p.email));
@@ -127,7 +127,7 @@ pub(crate) async fn create_many(
             let (mut rows, mut grants, mut notes) = (Vec::new(), Vec::new(), Vec::new());
             let by = session.scope().principal().id;
             for person in people {
-                let read = sound(state, &session, &rules, &roles, person);
+                let read = sound(state, &session, &own, &roles, person);
                 results.push(read.and_then(|sound| {
                     if !seen.insert(sound.row.email_norm.clone()) {
                         let message = "somebody in the tenant has this e-mail address";

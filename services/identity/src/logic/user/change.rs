@@ -5,10 +5,10 @@ use brisk_db::Session;
 use serde_json::Value;
 
 use super::create::taken;
-use super::entry;
 use crate::error::Error;
 use crate::ids::UserId;
 use crate::logic::account::Account;
+use crate::logic::audit::entry;
 use crate::logic::rights::{NO_USER, subject};
 use crate::logic::tenant;
 use crate::model::audit::Device;
@@ -42,7 +42,7 @@ pub(crate) async fn update(
     is_expected: &(dyn Fn(&UserDetail) -> bool + Send + Sync),
     device: &Device,
 ) -> Result<UserDetail, Error> {
-    let rules = tenant::rules(state, scope.tenant()).await?;
+    let own = tenant::rules(state, scope.tenant()).await?;
     let mut errors = Vec::new();
     if change
         .full_name
@@ -58,7 +58,7 @@ pub(crate) async fn update(
             let message = "must be an e-mail address";
             errors.push(FieldError::new("email", "invalid_email", message));
         }
-        Some(Some(email)) if !rules.admits(email) => errors.push(TenantRules::refusal()),
+        Some(Some(email)) if !own.admits(email) => errors.push(TenantRules::refusal()),
         _ => {}
     }
     if change.metadata.as_ref().is_some_and(|m| !is_metadata(m)) {

@@ -4,9 +4,9 @@ use brisk_core::{FieldError, Scope};
 use brisk_db::{Batch, Session};
 use serde_json::{Value, json};
 
-use super::entry;
 use crate::error::Error;
 use crate::ids::{RoleId, UserId};
+use crate::logic::audit::entry;
 use crate::logic::register::check_person;
 use crate::logic::rights::{may_give, roles_to_give};
 use crate::logic::{me, tenant};
@@ -57,10 +57,10 @@ pub(crate) async fn create(
     new: NewPerson,
     device: &Device,
 ) -> Result<UserDetail, Error> {
-    let rules = tenant::rules(state, scope.tenant()).await?;
+    let own = tenant::rules(state, scope.tenant()).await?;
     let mut errors: Vec<FieldError> = Vec::new();
     let email = check_person(&new.email, &new.full_name, &mut errors);
-    if email.as_ref().is_some_and(|email| !rules.admits(email)) {
+    if email.as_ref().is_some_and(|email| !own.admits(email)) {
         errors.push(TenantRules::refusal());
     }
     if new.metadata.as_ref().is_some_and(|m| !is_metadata(m)) {
@@ -73,7 +73,7 @@ pub(crate) async fn create(
     let password_hash = match &new.password {
         None => None,
         Some(password) => {
-            tenant::check_length(&rules, "password", password)?;
+            tenant::check_length(&own, "password", password)?;
             me::check_password(state, "password", password, &[&email.norm, &new.full_name])?;
             Some(state.passwords.hash(password).await?)
         }
@@ -81,14 +81,13 @@ pub(crate) async fn create(
     let session = state.db.session(scope.clone());
     session
         .transaction(async |session: Session| {
-            let roles = match &new.role_ids {
-                Some(ids) => roles_to_give(&session, ids).await?,
-                None => {
-                    let mut all = RoleAdmin(&session).list().await?;
-                    all.retain(|role| role.is_default);
-                    may_give(&session, &all)?;
-                    all
-                }
+            let roles = if let Some(ids) = &new.role_ids {
+                roles_to_give(&session, ids).await?
+            } else {
+                let mut usual = RoleAdmin(&session).list().await?;
+                usual.retain(|role| role.is_default);
+                may_give(&session, &usual)?;
+                usual
             };
             let now = state.clock.now();
             let id = UserId(state.ids.uuid());

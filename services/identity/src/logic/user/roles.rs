@@ -3,9 +3,9 @@
 use brisk_core::Scope;
 use brisk_db::{Batch, OnConflict, Session};
 
-use super::entry;
 use crate::error::Error;
 use crate::ids::{RoleId, UserId};
+use crate::logic::audit::entry;
 use crate::logic::rights::{NO_ROLE, keep_an_owner, roles_to_give, subject};
 use crate::model::audit::Device;
 use crate::model::catalogue::OWNER;

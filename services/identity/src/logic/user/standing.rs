@@ -4,9 +4,9 @@ use brisk_core::Scope;
 use brisk_db::{Batch, Session};
 use uuid::Uuid;
 
-use super::entry;
 use crate::error::Error;
 use crate::ids::{SessionId, UserId};
+use crate::logic::audit::entry;
 use crate::logic::rights::{NO_USER, keep_an_owner, subject};
 use crate::logic::throttle;
 use crate::model::audit::Device;
