@@ -7,6 +7,7 @@ use subtle::ConstantTimeEq as _;
 use uuid::Uuid;
 
 use crate::error::Error;
+use crate::logic::rights;
 use crate::model::audit::{Actor, Device, Entry};
 use crate::model::client::{Client, ClientStatus, TOKEN_LIFE, granted};
 use crate::model::secret::{Secret, hash};
@@ -149,12 +150,19 @@ pub(crate) async fn rotate(
     let client = session
         .transaction(async |session: Session| {
             let clients = Clients(&session);
-            if clients.rotate(id, secret.hash(), state.clock.now()).await? == 0 {
+            let mut client = clients.get(id).await?.ok_or(NOT_FOUND)?;
+            // Whoever has the secret has what the client has.
+            let scopes = Permissions::of(&client.scopes);
+            rights::cover(scope.principal(), session.tenant(), &scopes)?;
+            let now = state.clock.now();
+            if clients.rotate(id, secret.hash(), now).await? == 0 {
                 return Err(NOT_FOUND);
             }
+            client.has_second_secret = true;
+            client.updated_at = now;
             let entry = entry(&session, "client.secret_rotated", device, id).secret("secret");
             state.audit.with(&session, entry).await?;
-            clients.get(id).await?.ok_or(NOT_FOUND)
+            Ok(client)
         })
         .await?;
     Ok((client, secret))

@@ -58,18 +58,18 @@ statements! {
 
     /// One client, for the check of a request.
     pub(crate) STANDING(tenant: TenantId, client: String) -> Option<StandingRow>
-        = "SELECT c.name, c.scopes, c.status, t.status FROM identity_oauth_clients c
+        = "SELECT c.name, c.scopes, c.status, t.status AS tenant_status FROM identity_oauth_clients c
            JOIN brisk_tenants t ON t.id = c.tenant_id
            WHERE c.tenant_id = $1 AND c.client_id = $2";
 
     /// One client.
     pub(crate) GET(tenant: TenantId, client: String) -> Option<ClientRow>
-        = "SELECT client_id, name, scopes, token_ttl_s, status, secret2_hash IS NOT NULL, created_at, updated_at
+        = "SELECT client_id, name, scopes, token_ttl_s, status, secret2_hash IS NOT NULL AS has_second_secret, created_at, updated_at
            FROM identity_oauth_clients WHERE tenant_id = $1 AND client_id = $2";
 
     /// All clients, of which a tenant has at most a thousand.
     pub(crate) LIST(tenant: TenantId) -> Vec<ClientRow>
-        = "SELECT client_id, name, scopes, token_ttl_s, status, secret2_hash IS NOT NULL, created_at, updated_at
+        = "SELECT client_id, name, scopes, token_ttl_s, status, secret2_hash IS NOT NULL AS has_second_secret, created_at, updated_at
            FROM identity_oauth_clients WHERE tenant_id = $1 ORDER BY created_at, client_id LIMIT 1000";
 
     /// A new client.

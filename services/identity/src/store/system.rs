@@ -87,7 +87,8 @@ statements! {
 
     /// A machine client that shows a secret.
     pub(crate) CLIENT(client: String) -> Option<ShownClientRow>
-        = "SELECT c.tenant_id, c.secret_hash, c.secret2_hash, c.scopes, c.token_ttl_s, c.status, t.status
+        = "SELECT c.tenant_id, c.secret_hash, c.secret2_hash, c.scopes, c.token_ttl_s, c.status,
+             t.status AS tenant_status
            FROM identity_oauth_clients c JOIN brisk_tenants t ON t.id = c.tenant_id WHERE c.client_id = $1";
 
     /// The tenant of those who run the installation.

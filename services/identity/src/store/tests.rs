@@ -41,9 +41,10 @@ fn names_of_statements_are_not_repeated() {
 }
 
 /// What is asked without a tenant, and why that is right is said at each.
-const WITHOUT_TENANT: [&str; 15] = [
+const WITHOUT_TENANT: [&str; 16] = [
     "identity.revoked.list",
     "identity.system.candidates",
+    "identity.system.client",
     "identity.system.consume",
     "identity.system.delete_counters",
     "identity.system.delete_oauth_states",

@@ -53,22 +53,27 @@ impl Nest {
             .post("/users", &body)
             .await
             .assert_status(201);
+        let body = json!({"name": format!("{CANARY} robot"), "scopes": ["tokens:introspect"]});
+        let robot = self.owner.client.post("/clients", &body).await;
+        let robot = robot.assert_status(201);
         let tenant = self.owner.tenant.to_string();
         let person = if sign_in {
             Some(app.sign_in(&email, Some(&tenant)).await)
         } else {
             None
         };
+        let of =
+            |what: fn(&Person) -> &String| person.as_ref().map(what).cloned().unwrap_or_default();
         let ids = Ids {
             user: text(&user["id"]).to_owned(),
             role: text(&role["id"]).to_owned(),
             session: person
                 .as_ref()
                 .map_or_else(|| self.owner.session.clone(), |p| p.session.clone()),
-            refresh: person
-                .as_ref()
-                .map(|p| p.refresh.clone())
-                .unwrap_or_default(),
+            refresh: of(|p| &p.refresh),
+            access: of(|p| &p.access),
+            client: text(&robot["client_id"]).to_owned(),
+            secret: text(&robot["client_secret"]).to_owned(),
             tenant,
             email,
             n,
@@ -79,8 +84,9 @@ impl Nest {
 
 fn call(route: &Route, ids: &Ids) -> Call {
     let call = Call::new(route.method, route.path(ids));
-    match route.body {
-        Some(body) => call.json(&body(ids)),
+    match route.body.map(|body| body(ids)) {
+        Some(Value::String(form)) => call.text("application/x-www-form-urlencoded", form),
+        Some(body) => call.json(&body),
         None => call,
     }
 }
@@ -160,7 +166,8 @@ async fn every_route_asks_for_its_permission(app: TestApp) {
     let ids = Ids {
         user: id.clone(),
         role: id.clone(),
-        session: id,
+        session: id.clone(),
+        client: id,
         tenant: olga.tenant.to_string(),
         ..Ids::default()
     };
@@ -331,6 +338,13 @@ async fn nothing_of_another_tenant_is_seen_or_changed(app: TestApp) {
             );
         }
         assert_no_canary(&path, &answer);
+    }
+    // Of another tenant's token nobody hears more than of one that never was.
+    let kind = "application/x-www-form-urlencoded";
+    for token in [&*ids.access, "nonsense"] {
+        let asked = Call::new("POST", "/oauth2/introspect").text(kind, format!("token={token}"));
+        let told = olga.client.send(asked).await.assert_status(200);
+        assert_eq!(told, json!({"active": false}));
     }
     let own = app.role(olga.tenant, "viewer");
     for (path, body) in [

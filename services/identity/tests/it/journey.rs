@@ -28,7 +28,9 @@ async fn somebody_registers_signs_in_and_out(app: TestApp) {
         (Some("bearer"), Some(900))
     );
     let again = app.public().bearer(text(&granted["access_token"]));
-    assert_eq!(again.get("/users/me").await.statements(), 1);
+    // One for the account; the list of revoked tokens, which all callers share, may have ended with the housekeeping of the start.
+    let cold = again.get("/users/me").await.statements();
+    assert!((1..=2).contains(&cold), "{cold}");
     // On PostgreSQL the sign-in is told a moment later, and ends once more what was read just before.
     eventually("the sign-in was told", FRESH, async || {
         (again.get("/users/me").await.statements() == 0).then_some(())

@@ -134,6 +134,20 @@ async fn nobody_makes_a_role_of_what_it_lacks(app: TestApp) {
         .patch(&owner, &json!({"description": "x"}))
         .await
         .assert_refused(403, "forbidden");
+    // Nor does anybody get at the secret of a machine that may more.
+    let robot = json!({"name": "Robot", "scopes": ["*:*"]});
+    let robot = olga
+        .client
+        .post("/clients", &robot)
+        .await
+        .assert_status(201);
+    let path = format!("/clients/{}/rotate-secret", text(&robot["client_id"]));
+    let refused = adam
+        .client
+        .post(&path, &json!({}))
+        .await
+        .assert_refused(403, "forbidden");
+    assert_eq!(refused["required"], "*:*");
     // The platform's are not a tenant's to give, not even to its owner.
     for name in ["platform:*", "tenants:read", "keys:rotate"] {
         let body = json!({"name": "Staff", "permissions": [name]});

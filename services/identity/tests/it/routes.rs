@@ -24,6 +24,7 @@ pub(crate) enum Id {
     Role,
     Session,
     Tenant,
+    Client,
 }
 
 /// What the people of another tenant get who name this one's rows.
@@ -46,6 +47,9 @@ pub(crate) struct Ids {
     pub(crate) tenant: String,
     pub(crate) email: String,
     pub(crate) refresh: String,
+    pub(crate) access: String,
+    pub(crate) client: String,
+    pub(crate) secret: String,
     /// Differs for each call.
     pub(crate) n: usize,
 }
@@ -83,7 +87,7 @@ const fn route(
         who,
         foreign: match id {
             Id::None => Foreign::Own,
-            Id::User | Id::Role | Id::Session | Id::Tenant => Foreign::Refused,
+            Id::User | Id::Role | Id::Session | Id::Tenant | Id::Client => Foreign::Refused,
         },
         id,
         status,
@@ -121,11 +125,20 @@ impl Route {
             Id::Role => &ids.role,
             Id::Session => &ids.session,
             Id::Tenant => &ids.tenant,
+            Id::Client => &ids.client,
         };
         self.path
             .replace("{id}", id)
             .replace("{role_id}", &ids.role)
     }
+}
+
+/// A form of OAuth with the client's own proof; a text stands for a form.
+fn form(ids: &Ids, fields: &str) -> Value {
+    let (client, secret) = (&ids.client, &ids.secret);
+    json!(format!(
+        "{fields}&client_id={client}&client_secret={secret}"
+    ))
 }
 
 fn nothing(_: &Ids) -> Value {
@@ -379,6 +392,51 @@ pub(crate) const ROUTES: &[Route] = {
         )
         .body(nothing)
         .foreign(Foreign::Refused),
+        route("GET", "/clients", May("clients:read"), Id::None, 200, 1),
+        route("POST", "/clients", May("clients:create"), Id::None, 201, 4)
+            .body(|_| json!({"name": "Robot", "scopes": ["users:read"]})),
+        route(
+            "GET",
+            "/clients/{id}",
+            May("clients:read"),
+            Id::Client,
+            200,
+            1,
+        ),
+        route(
+            "PATCH",
+            "/clients/{id}",
+            May("clients:update"),
+            Id::Client,
+            200,
+            5,
+        )
+        .body(|_| json!({"name": "Renamed"})),
+        route(
+            "POST",
+            "/clients/{id}/rotate-secret",
+            May("clients:update"),
+            Id::Client,
+            200,
+            5,
+        ),
+        route(
+            "DELETE",
+            "/clients/{id}",
+            May("clients:delete"),
+            Id::Client,
+            204,
+            4,
+        ),
+        route("POST", "/oauth2/token", Public, Id::None, 200, 3)
+            .body(|ids| form(ids, "grant_type=client_credentials"))
+            .foreign(Foreign::Proof),
+        route("POST", "/oauth2/introspect", Public, Id::None, 200, 3)
+            .body(|ids| form(ids, &format!("token={}", ids.access)))
+            .foreign(Foreign::Proof),
+        route("POST", "/oauth2/revoke", Public, Id::None, 200, 4)
+            .body(|ids| json!(format!("token={}", ids.access)))
+            .foreign(Foreign::Proof),
         // Last: afterwards there is no tenant to call in.
         route("DELETE", "/tenant", May("tenant:delete"), Id::None, 202, 7).ends(),
         route(
