@@ -288,7 +288,12 @@ impl Callers {
             let row = Clients(&session).standing(&key.1.to_string()).await?;
             Ok::<_, brisk_db::Error>(row.map(Arc::new))
         };
-        let found = self.0.machines.get(&self.session(scope), &key, load).await;
+        let own = self.session(scope);
+        // Side by side, for when neither is known.
+        let (found, revoked) = futures::join!(
+            self.0.machines.get(&own, &key, load),
+            self.is_revoked(claims.jti, scope)
+        );
         let found = found.map_err(NoAccount::unknown)?.into_inner();
         let client = found.ok_or(NoAccount::Void("there is no such client"))?;
         if client.status != ClientStatus::Active {
@@ -299,11 +304,7 @@ impl Callers {
             TenantStatus::Suspended => return Err(NoAccount::Suspended),
             TenantStatus::Deleting => return Err(NoAccount::Void("the tenant is being deleted")),
         }
-        if self
-            .is_revoked(claims.jti, scope)
-            .await
-            .map_err(NoAccount::unknown)?
-        {
+        if revoked.map_err(NoAccount::unknown)? {
             return Err(NoAccount::Void("it was revoked"));
         }
         let held = Permissions::of(texts(&client.scopes));
