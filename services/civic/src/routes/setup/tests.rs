@@ -21,6 +21,7 @@ impl Authenticate for ByKey {
     fn authenticate<'a>(
         &'a self,
         parts: &'a http::request::Parts,
+        _: &'a brisk_core::Scope,
     ) -> BoxFuture<'a, Result<Arc<Principal>, Problem>> {
         Box::pin(async {
             let key = parts.headers["x-api-key"].to_str().unwrap();
