@@ -1,7 +1,7 @@
 //! Reading people.
 
 use brisk_cache::{Cache, Caches, Policy};
-use brisk_core::{Clock, TenantId};
+use brisk_core::{Clock, FindingKind, TenantId};
 use brisk_db::{Db, Page, Paging, Session};
 
 use crate::error::Error;
@@ -80,7 +80,11 @@ pub(crate) async fn numbered(
     sort: UserSort,
     (skip, limit): (u64, u64),
 ) -> Result<(Vec<UserLine>, u64), Error> {
-    let lists = UserLists(session);
+    let session = session.expecting(
+        FindingKind::SerialReads,
+        "whether a second statement counts is told by the page: only an empty one beyond the end has no total",
+    );
+    let lists = UserLists(&session);
     let (rows, n) = lists.numbered(filter, sort, (skip, limit)).await?;
     let n = match n {
         Some(n) => n,
