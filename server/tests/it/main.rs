@@ -5,5 +5,6 @@
 )]
 
 mod commands;
+mod people;
 mod program;
 mod serve;

@@ -67,12 +67,38 @@ impl Server {
         }
     }
 
+    /// The next line of its greeting that has this word.
+    pub(crate) fn line(&mut self, word: &str) -> String {
+        let mut line = String::new();
+        while !line.contains(word) {
+            line.clear();
+            assert!(
+                self.lines.read_line(&mut line).unwrap() > 0,
+                "no line with {word}"
+            );
+        }
+        line
+    }
+
     /// Status and everything else of one answer.
     pub(crate) fn get(&self, path: &str, headers: &str) -> (u16, String) {
+        self.send("GET", path, headers, "")
+    }
+
+    /// Sends a form as a page of this server would.
+    pub(crate) fn post(&self, path: &str, headers: &str, form: &str) -> (u16, String) {
+        let kind =
+            "content-type: application/x-www-form-urlencoded\r\nsec-fetch-site: same-origin\r\n";
+        self.send("POST", path, &format!("{kind}{headers}"), form)
+    }
+
+    fn send(&self, method: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let request =
-            format!("GET {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n{headers}\r\n");
+        let length = body.len();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
+        );
         stream.write_all(request.as_bytes()).unwrap();
         let mut text = String::new();
         stream.read_to_string(&mut text).unwrap();

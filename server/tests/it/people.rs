@@ -1,0 +1,132 @@
+use crate::program::Server;
+
+const PASSWORD: &str = "a few words do very well";
+
+/// The cookies of an answer, as the next request carries them.
+fn cookies(answer: &str) -> String {
+    let set = answer
+        .lines()
+        .filter_map(|line| line.strip_prefix("set-cookie: "));
+    let pairs: Vec<_> = set.filter_map(|line| line.split(';').next()).collect();
+    format!("cookie: {}\r\n", pairs.join("; "))
+}
+
+fn location(answer: &str) -> &str {
+    let mut lines = answer.lines();
+    lines
+        .find_map(|line| line.strip_prefix("location: "))
+        .unwrap_or_default()
+}
+
+#[test]
+fn a_stranger_sets_it_up_signs_in_and_looks_after_people() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Server::start(folder.path(), &["--no-demo"]);
+    let line = server.line("Set up");
+    let path = line.trim().rsplit(server.address.as_str()).next().unwrap();
+    let token = path.rsplit('=').next().unwrap();
+    let (status, page) = server.get(path, "");
+    assert_eq!((status, page.contains(token)), (200, true));
+
+    let form = |password: &str| {
+        format!(
+            "token={token}&email=root%40ops.example&full_name=Root+Person&password={}",
+            password.replace(' ', "+")
+        )
+    };
+    let (status, page) = server.post("/setup", "", &form("short"));
+    assert_eq!(
+        (status, page.contains("is too short")),
+        (422, true),
+        "{page}"
+    );
+    let (status, answer) = server.post("/setup", "", &form(PASSWORD));
+    assert_eq!((status, location(&answer)), (303, "/account"));
+    let root = cookies(&answer);
+    assert!(
+        answer.contains("HttpOnly") && answer.contains("SameSite=Lax"),
+        "{answer}"
+    );
+
+    let (status, page) = server.get("/account", &root);
+    assert_eq!(status, 200);
+    for part in [
+        "Root Person",
+        "root@ops.example",
+        "this one",
+        "Sign out everywhere",
+    ] {
+        assert!(page.contains(part), "{part} is missing in {page}");
+    }
+    let (status, page) = server.get("/people", &root);
+    assert_eq!(
+        (status, page.contains("root@ops.example")),
+        (200, true),
+        "{page}"
+    );
+    let (status, page) = server.post(
+        "/people",
+        &root,
+        "full_name=Ann+%3Cb%3E&email=ann%40ops.example",
+    );
+    assert_eq!(status, 200);
+    assert!(
+        page.contains("ann@ops.example") && page.contains("shown this once"),
+        "{page}"
+    );
+    assert!(
+        page.contains("Ann &#60;b&#62;") && !page.contains("Ann <b>"),
+        "{page}"
+    );
+    let (status, page) = server.get("/roles", &root);
+    assert_eq!((status, page.contains("does the daily work")), (200, true));
+    let ann = server.get("/people", &root).1;
+    let ann = ann
+        .split("/people/")
+        .find(|part| part.contains("Ann"))
+        .unwrap();
+    let ann = format!("/people/{}", ann.split('"').next().unwrap());
+    let (status, page) = server.get(&ann, &root);
+    assert_eq!(
+        (status, page.contains("End all sessions")),
+        (200, true),
+        "{page}"
+    );
+    let (status, answer) = server.post(&format!("{ann}/deactivate"), &root, "");
+    assert_eq!((status, location(&answer)), (303, ann.as_str()));
+    assert!(server.get(&ann, &root).1.contains("Enable"));
+
+    // A form of another host does nothing, and nobody is anybody without a cookie.
+    let foreign = server.get("/account", "").1;
+    assert_eq!(location(&foreign), "/sign-in?to=%2Faccount");
+    let (status, answer) = server.post("/sign-out", &root, "");
+    assert_eq!((status, location(&answer)), (303, "/"));
+    assert_eq!(
+        location(&server.get("/account", &root).1),
+        "/sign-in?to=%2Faccount"
+    );
+
+    let sign_in = |password: &str| {
+        let password = password.replace(' ', "+");
+        server.post(
+            "/sign-in",
+            "",
+            &format!("to=%2Fpeople&email=root%40ops.example&password={password}"),
+        )
+    };
+    let (status, page) = sign_in("not the right words");
+    assert_eq!(status, 401);
+    assert!(
+        page.contains("The workspace, the e-mail address or the password is not right"),
+        "{page}"
+    );
+    let (status, answer) = sign_in(PASSWORD);
+    assert_eq!((status, location(&answer)), (303, "/people"));
+    assert_eq!(server.get("/people", &cookies(&answer)).0, 200);
+    let (status, page) = server.post("/setup", "", &form(PASSWORD));
+    assert_eq!(
+        (status, page.contains("There is an administrator already")),
+        (404, true)
+    );
+    assert_eq!(server.terminate().0, Some(0));
+}
