@@ -12,8 +12,8 @@ from datetime import datetime
 from uuid import UUID
 
 import jwt
-from fastapi import Depends, FastAPI, HTTPException, Request
-from fastapi.responses import ORJSONResponse
+import orjson
+from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from sqlalchemy import ForeignKey, select
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship, selectinload
@@ -99,7 +99,7 @@ def keys() -> dict:
 KEYS = keys()
 claims_cache: dict[str, tuple[float, dict]] = {}
 account_cache: dict[tuple[str, str], tuple[float, dict]] = {}
-app = FastAPI(default_response_class=ORJSONResponse)
+app = FastAPI()
 
 
 def claims_of(token: str) -> dict:
@@ -155,7 +155,7 @@ async def load(claims: dict) -> dict:
             raise HTTPException(401, "invalid token")
     permissions = {f"{p.resource}:{p.action}" for role in user.roles for p in role.permissions}
     body = {
-        "id": user.id,
+        "id": str(user.id),
         "tenant_id": user.tenant_id,
         "email": user.email,
         "email_verified": user.email_verified_at is not None,
@@ -181,5 +181,5 @@ async def ready() -> dict:
 
 
 @app.get("/identity/users/me")
-async def me(account: dict = Depends(current)) -> ORJSONResponse:
-    return ORJSONResponse(account)
+async def me(account: dict = Depends(current)) -> Response:
+    return Response(orjson.dumps(account), media_type="application/json")

@@ -18,8 +18,9 @@ const PART: &str = "login";
 /// Sign-ins each second, as people do on a morning.
 const PER_SECOND: f64 = 5.0;
 
-/// People who sign in at once in a storm.
+/// People who sign in at once in a storm, and all who do.
 const STORM: usize = 16;
+const PEOPLE: u64 = 32;
 
 pub(super) async fn measure(
     report: &mut Report,
@@ -31,23 +32,32 @@ pub(super) async fn measure(
         let engine = place.engine();
         Report::part(&format!("{engine}: signing in"));
         let server = program.serve_with(&place, &SETTINGS).await?;
-        let granted = register(&server, "doors").await?;
+        // Each with an account of its own: tries at one account that are under way count as guesses.
+        for n in 0..PEOPLE {
+            register(&server, &format!("door{n}")).await?;
+        }
+        // Somebody else: of all the sessions of a storm ten stay.
+        let granted = register(&server, "onlookers").await?;
         let token = granted["access_token"]
             .as_str()
             .unwrap_or_default()
             .to_owned();
-        let body = json!({"email": "owner@doors.example", "password": PASSWORD, "tenant": "doors"});
-        let sign_in = move |_| Ask::post("/identity/auth/login", &body);
+        let sign_in = |turn: u64| {
+            let name = format!("door{}", turn % PEOPLE);
+            let email = format!("owner@{name}.example");
+            let body = json!({"email": email, "password": PASSWORD, "tenant": name});
+            Ask::post("/identity/auth/login", &body)
+        };
         let (mut p95, mut rate, mut others) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..size.rounds() {
-            let some = callers(server.address, None, 8, sign_in.clone()).await?;
+            let some = callers(server.address, None, 8, sign_in).await?;
             p95.push(
                 open(some, PER_SECOND, size.round().max(Duration::from_secs(3)))
                     .await?
                     .p95_ms(),
             );
             let storm = closed(
-                callers(server.address, None, STORM, sign_in.clone()).await?,
+                callers(server.address, None, STORM, sign_in).await?,
                 size.round(),
             );
             let token = token.clone();

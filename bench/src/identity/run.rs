@@ -14,7 +14,8 @@ use crate::rounds::Size;
 const PARTS: [&str; 4] = ["me", "sessions", "revocation", "login"];
 
 /// A load test may raise limits by settings; nothing else differs from what a stranger starts.
-pub(super) const SETTINGS: [(&str, &str); 3] = [
+pub(super) const SETTINGS: [(&str, &str); 4] = [
+    ("BRISK_IDENTITY_REGISTER_LIMIT_PER_MIN", "0"),
     ("BRISK_IDENTITY_LOGIN_LIMIT_PER_MIN", "0"),
     ("BRISK_HTTP_REQUEST_LOG", "notable"),
     ("BRISK_TELEMETRY_LOG_LEVEL", "warn"),
