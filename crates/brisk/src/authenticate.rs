@@ -57,13 +57,16 @@ impl Callers {
         }
     }
 
-    /// Somebody whom another issuer vouches for: what it may do is what the token says.
+    /// Somebody whom another issuer vouches for: what it may do is what the token says, within a tenant. No other issuer speaks for
+    /// those who run the installation.
     async fn foreign(&self, claims: &ForeignClaims) -> Result<Arc<Principal>, Problem> {
         let tenant = match &claims.tenant {
             Some(hint) => self.tenant(hint).await?,
             None => None,
         };
-        let Some(tenant) = tenant.filter(|tenant| tenant.status == TenantStatus::Active) else {
+        let Some(tenant) = tenant.filter(|tenant| {
+            tenant.status == TenantStatus::Active && tenant.kind != TenantKind::System
+        }) else {
             return Err(Problem::forbidden(
                 "the token names no tenant that is served here",
             ));
@@ -77,7 +80,7 @@ impl Callers {
             subject: claims.subject.clone(),
             tenant: Some(tenant.id),
             role: None,
-            permissions: Permissions::of(named.chain(steps)),
+            permissions: Permissions::of(named.chain(steps)).without_platform(),
             sign_in: Some(SignIn {
                 session: None,
                 token: Uuid::nil(),

@@ -38,6 +38,16 @@ impl Permissions {
         Self(names.into())
     }
 
+    /// The same without what belongs to the installation, for whoever is vouched for by somebody else.
+    #[must_use]
+    pub fn without_platform(&self) -> Self {
+        let is_of_tenants = |name: &&str| {
+            let (resource, _) = name.split_once(':').unwrap_or_default();
+            !OF_THE_PLATFORM.contains(&resource)
+        };
+        Self::of(self.iter().filter(is_of_tenants))
+    }
+
     /// Whether a text is the name of a permission: two words of lower-case letters, digits, `_` and `-`, or `*`, with `:`
     /// between them.
     pub fn is_name(text: &str) -> bool {
@@ -137,6 +147,17 @@ mod tests {
         assert!(!reader.allow("users") && !Permissions::none().allow("users:read"));
         assert!(owner.cover(&reader) && !reader.cover(&owner));
         let staff = Permissions::of(["platform:*", "keys:rotate"]);
+        let lent = Permissions::of([
+            "platform:*",
+            "keys:rotate",
+            "tenants:read",
+            "users:read",
+            "*:*",
+        ]);
+        assert_eq!(
+            lent.without_platform(),
+            Permissions::of(["*:*", "users:read"])
+        );
         assert!(
             staff.allow("platform:suspend")
                 && staff.allow("keys:rotate")

@@ -46,12 +46,6 @@ pub enum Error {
     /// The refresh token was used before; its session was ended.
     #[error("the refresh token was used before, so its session was ended")]
     RefreshTokenReused,
-    /// The password was right, and a second factor is needed.
-    #[error("a second factor is needed")]
-    MfaRequired {
-        /// What to show together with the code.
-        mfa_token: String,
-    },
     /// The address was not proved yet.
     #[error("the e-mail address is not verified yet")]
     EmailNotVerified,
@@ -121,7 +115,6 @@ impl AsDbError for Error {
             | Self::InvalidCredentials
             | Self::InvalidRefreshToken(_)
             | Self::RefreshTokenReused
-            | Self::MfaRequired { .. }
             | Self::EmailNotVerified
             | Self::AccountDisabled
             | Self::TenantSuspended
@@ -149,8 +142,7 @@ impl Failure for Error {
             Self::InvalidToken(_)
             | Self::InvalidCredentials
             | Self::InvalidRefreshToken(_)
-            | Self::RefreshTokenReused
-            | Self::MfaRequired { .. } => Class::Unauthenticated,
+            | Self::RefreshTokenReused => Class::Unauthenticated,
             Self::EmailNotVerified
             | Self::AccountDisabled
             | Self::TenantSuspended
@@ -177,7 +169,6 @@ impl Failure for Error {
             Self::InvalidCredentials => "invalid-credentials",
             Self::InvalidRefreshToken(_) => "invalid-refresh-token",
             Self::RefreshTokenReused => "refresh-token-reused",
-            Self::MfaRequired { .. } => "mfa-required",
             Self::EmailNotVerified => "email-not-verified",
             Self::AccountDisabled => "account-disabled",
             Self::TenantSuspended => "tenant-suspended",
@@ -205,7 +196,6 @@ impl Failure for Error {
             | Self::BadRequest(_)
             | Self::InvalidCredentials
             | Self::RefreshTokenReused
-            | Self::MfaRequired { .. }
             | Self::EmailNotVerified
             | Self::AccountDisabled
             | Self::TenantSuspended
@@ -240,12 +230,6 @@ impl Failure for Error {
 
     fn extra(&self) -> Vec<(&'static str, Cow<'static, str>)> {
         match self {
-            Self::MfaRequired { mfa_token } => {
-                vec![
-                    ("mfa_token", mfa_token.clone().into()),
-                    ("methods", "totp".into()),
-                ]
-            }
             Self::Lacks(permission) => vec![("required", permission.clone())],
             Self::Conflict { field, .. } => vec![("field", (*field).into())],
             _ => Vec::new(),

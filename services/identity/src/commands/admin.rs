@@ -82,9 +82,11 @@ pub(super) async fn run(state: &IdentityState, of: &ArgMatches) -> Result<ExitCo
         Some(name) => tenant::named(state, name).await?.map(|tenant| tenant.id),
         None => AllTenants(&platform).system_tenant().await?,
     };
-    let session = platform.for_tenant(tenant.ok_or("there is no such tenant")?);
+    let tenant_id = tenant.ok_or("there is no such tenant")?;
+    let own = tenant::rules(state, tenant_id).await?;
+    let session = platform.for_tenant(tenant_id);
     let (password, is_made) = password(matches.get_flag("password-stdin"))?;
-    me::check_password(state, "password", &password, &[&email.norm])
+    me::check_password(state, &own, "password", &password, &[&email.norm])
         .map_err(|error| told(&error))?;
     let hash = state.passwords.hash(&password).await?;
     match name {

@@ -14,6 +14,7 @@ use crate::model::audit::{Actor, Device, Entry};
 use crate::model::email::Email;
 use crate::model::secret::{Secret, hash};
 use crate::model::session::later;
+use crate::model::tenant_rules::TenantRules;
 use crate::model::user::{User, UserStatus};
 use crate::state::IdentityState;
 use crate::store::role::Roles;
@@ -135,6 +136,7 @@ pub(crate) async fn setup(
     };
     me::check_password(
         state,
+        &TenantRules::default(),
         "password",
         new.password,
         &[&email.norm, new.full_name],
@@ -163,7 +165,6 @@ pub(crate) async fn setup(
                 amr: vec!["pwd"],
                 device: device.clone(),
                 label: None,
-                sessions: 0,
                 better_hash: None,
             };
             let mut batch = Batch::new();

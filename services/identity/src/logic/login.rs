@@ -5,10 +5,11 @@ use brisk_core::{Scope, TenantId};
 use metrics::counter;
 
 use crate::error::Error;
-use crate::logic::session::{Granted, Proven, start};
+use crate::logic::session::{Granted, Proven, Room, start};
 use crate::logic::throttle::{self, Guess};
 use crate::model::audit::{Actor, Device, Entry};
 use crate::model::email::Email;
+use crate::model::tenant_rules::TenantRules;
 use crate::model::user::UserStatus;
 use crate::state::IdentityState;
 use crate::store::system::{AllTenants, CandidateRow};
@@ -47,13 +48,11 @@ pub(crate) async fn login(
         Err(Error::InvalidCredentials) => "wrong",
         Err(Error::TooManyAttempts { .. }) => "throttled",
         Err(Error::AccountDisabled | Error::TenantSuspended | Error::EmailNotVerified) => "refused",
-        Err(Error::MfaRequired { .. }) => "mfa",
         Err(_) => "error",
     };
     counter!("brisk_identity_login_total", "result" => result).increment(1);
     let session = outcome.as_ref().ok().map(|granted| granted.session_id.0);
-    let is_judged = result != "error" && result != "mfa";
-    if is_judged {
+    if result != "error" {
         let (tenant, user) = seen.map_or((None, None), |(tenant, user)| (Some(tenant), Some(user)));
         let actor = Actor {
             user: if outcome.is_ok() { user } else { None },
@@ -126,6 +125,12 @@ async fn try_login(
     } else {
         None
     };
+    let own = TenantRules::of(&candidate.settings.0);
+    let usual = state.settings.sessions_max_per_user;
+    let room = Room {
+        live: candidate.sessions,
+        most: own.sessions_max_per_user.unwrap_or(usual),
+    };
     let proven = Proven {
         tenant: candidate.tenant_id,
         user: candidate.id,
@@ -133,10 +138,10 @@ async fn try_login(
         amr: vec!["pwd"],
         device: credentials.device.clone(),
         label: credentials.label,
-        sessions: candidate.sessions,
         better_hash,
     };
-    start(state, &state.session(scope, candidate.tenant_id), &proven).await
+    let session = state.session(scope, candidate.tenant_id);
+    start(state, &session, &proven, room).await
 }
 
 /// What is said only to somebody who has shown the right password.

@@ -1,34 +1,42 @@
 //! What people do with their own account.
 
-use brisk_auth::PasswordRules;
+use std::borrow::Cow;
+
+use brisk_auth::{PasswordRules, Weakness};
 use brisk_core::{FieldError, Principal, Scope};
 use brisk_db::Session;
 use serde_json::Value;
 
 use crate::error::Error;
 use crate::ids::{SessionId, UserId};
+use crate::logic::tenant;
 use crate::logic::throttle::{self, Guess};
 use crate::model::audit::{Actor, Device, Entry};
 use crate::model::email::Email;
 use crate::model::session::RevokeReason;
-use crate::model::user::{User, is_full_name, is_locale, is_metadata};
+use crate::model::tenant_rules::TenantRules;
+use crate::model::user::{User, check_full_name, check_metadata, is_locale};
 use crate::state::IdentityState;
 use crate::store::session::Sessions;
 use crate::store::user::Users;
 
-/// Whether a password may be taken.
+/// Whether a password may be taken; `own` is what the tenant asks for besides.
 ///
 /// # Errors
 ///
 /// [`Error::WeakPassword`] with every rule that it breaks.
 pub(crate) fn check_password(
     state: &IdentityState,
+    own: &TenantRules,
     field: &'static str,
     password: &str,
     context: &[&str],
 ) -> Result<(), Error> {
+    let asked = own
+        .password_min
+        .and_then(|least| usize::try_from(least).ok());
     let rules = PasswordRules {
-        shortest: state.settings.password_min,
+        shortest: state.settings.password_min.max(asked.unwrap_or_default()),
         legacy_complexity: state.settings.legacy_complexity,
         ..PasswordRules::default()
     };
@@ -36,9 +44,15 @@ pub(crate) fn check_password(
     if weak.is_empty() {
         return Ok(());
     }
-    let fields = weak
-        .into_iter()
-        .map(|weakness| FieldError::new(field, weakness.code(), weakness.message()));
+    let fields = weak.into_iter().map(|weakness| {
+        let message: Cow<'static, str> = match weakness {
+            Weakness::TooShort => {
+                format!("must have at least {} characters", rules.shortest).into()
+            }
+            other => other.message().into(),
+        };
+        FieldError::new(field, weakness.code(), message)
+    });
     Err(Error::WeakPassword(fields.collect()))
 }
 
@@ -77,13 +91,8 @@ pub(crate) async fn update(
 ) -> Result<User, Error> {
     let (id, _) = own(scope.principal())?;
     let mut errors = Vec::new();
-    if change
-        .full_name
-        .as_deref()
-        .is_some_and(|name| !is_full_name(name))
-    {
-        let message = "must have 1 to 255 characters and no line breaks";
-        errors.push(FieldError::new("full_name", "length", message));
+    if let Some(name) = &change.full_name {
+        check_full_name(name, &mut errors);
     }
     if change
         .locale
@@ -96,16 +105,8 @@ pub(crate) async fn update(
             "must be a language tag such as pt-BR",
         ));
     }
-    if change
-        .metadata
-        .as_ref()
-        .is_some_and(|value| !is_metadata(value))
-    {
-        errors.push(FieldError::new(
-            "metadata",
-            "size",
-            "must be an object of at most 4 KiB",
-        ));
+    if let Some(metadata) = &change.metadata {
+        check_metadata(metadata, &mut errors);
     }
     if !errors.is_empty() {
         return Err(Error::Fields(errors));
@@ -173,7 +174,9 @@ pub(crate) async fn change_password(
         throttle::failed(&state.platform(scope), &state.ids, device.ip, now).await?;
         return Err(Error::InvalidCredentials);
     }
-    check_password(state, "new_password", new, &[&email, &row.full_name])?;
+    let own_rules = tenant::rules(state, session.tenant()).await?;
+    let context = [email.as_str(), &row.full_name];
+    check_password(state, &own_rules, "new_password", new, &context)?;
     let hash = state.passwords.hash(new).await?;
     session
         .transaction(async |session: Session| {

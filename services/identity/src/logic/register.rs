@@ -9,7 +9,8 @@ use crate::logic::session::{Granted, Proven, begin};
 use crate::logic::{me, tenant};
 use crate::model::audit::{Actor, Device, Entry};
 use crate::model::email::Email;
-use crate::model::user::{User, UserStatus, is_full_name};
+use crate::model::tenant_rules::TenantRules;
+use crate::model::user::{User, UserStatus, check_full_name};
 use crate::settings::Registration;
 use crate::state::IdentityState;
 use crate::store::role::Roles;
@@ -43,10 +44,7 @@ pub(crate) fn check_person(
             "must be an e-mail address",
         ));
     }
-    if !is_full_name(full_name) {
-        let message = "must have 1 to 255 characters and no line breaks";
-        errors.push(FieldError::new("full_name", "length", message));
-    }
+    check_full_name(full_name, errors);
     parsed
 }
 
@@ -78,6 +76,7 @@ pub(crate) async fn register(
     };
     me::check_password(
         state,
+        &TenantRules::default(),
         "password",
         new.password,
         &[&email.norm, new.full_name, name],
@@ -121,7 +120,6 @@ pub(crate) async fn register(
                     amr: vec!["pwd"],
                     device: device.clone(),
                     label: None,
-                    sessions: 0,
                     better_hash: None,
                 };
                 let granted = begin(state, &proven, &mut batch)?;

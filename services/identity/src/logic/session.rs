@@ -54,8 +54,6 @@ pub(crate) struct Proven {
     pub(crate) amr: Vec<&'static str>,
     pub(crate) device: Device,
     pub(crate) label: Option<String>,
-    /// Live sessions there are already.
-    pub(crate) sessions: i64,
     /// A better hash of the password that was just shown.
     pub(crate) better_hash: Option<String>,
 }
@@ -113,6 +111,13 @@ pub(crate) fn begin(
     grant(state, proven, id, now, &refresh, idle_end)
 }
 
+/// How many live sessions somebody has, and how many it may have.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room {
+    pub(crate) live: i64,
+    pub(crate) most: u32,
+}
+
 /// Begins a session, and ends the oldest one where there are too many.
 ///
 /// # Errors
@@ -122,9 +127,10 @@ pub(crate) async fn start(
     state: &IdentityState,
     session: &Session,
     proven: &Proven,
+    room: Room,
 ) -> Result<Granted, Error> {
-    let most = i64::from(state.settings.sessions_max_per_user);
-    let is_full = proven.sessions >= most;
+    let most = i64::from(room.most);
+    let is_full = room.live >= most;
     if is_full && state.settings.sessions_on_limit == OnLimit::Reject {
         return Err(Error::Conflict {
             field: "sessions",

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use brisk_auth::{NewTenant, Tenant, TenantKind, Tenants};
-use brisk_core::{FieldError, TenantId};
+use brisk_core::TenantId;
 use brisk_db::{Batch, OnConflict, Session};
 
 use crate::error::Error;
@@ -32,29 +32,6 @@ pub(crate) async fn named(state: &IdentityState, name: &str) -> Result<Option<Ar
 pub(crate) async fn rules(state: &IdentityState, tenant: TenantId) -> Result<TenantRules, Error> {
     let found = state.tenants.get(tenant).await?;
     Ok(found.map_or_else(TenantRules::default, |t| TenantRules::of(&t.settings.0)))
-}
-
-/// Passes a password that is as long as the tenant asks for; the installation's own rules stand beside it.
-///
-/// # Errors
-///
-/// [`Error::WeakPassword`].
-pub(crate) fn check_length(
-    rules: &TenantRules,
-    field: &'static str,
-    password: &str,
-) -> Result<(), Error> {
-    let least = rules.password_min.unwrap_or(0);
-    let length = u32::try_from(password.chars().count()).unwrap_or(u32::MAX);
-    if length >= least {
-        return Ok(());
-    }
-    let message = format!("must have at least {least} characters");
-    Err(Error::WeakPassword(vec![FieldError::new(
-        field,
-        "too_short",
-        message,
-    )]))
 }
 
 /// Makes a customer with its roles, inside the transaction of `session`; answers it and the role of its owners.

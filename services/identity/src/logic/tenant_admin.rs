@@ -328,7 +328,8 @@ async fn prepare(state: &IdentityState, owner: &NewOwner) -> Result<NewUser, Err
         None => None,
         Some(password) => {
             let context = [email.norm.as_str(), owner.full_name.as_str()];
-            me::check_password(state, "password", password, &context)?;
+            let own = TenantRules::default();
+            me::check_password(state, &own, "password", password, &context)?;
             Some(state.passwords.hash(password).await?)
         }
     };

@@ -1,6 +1,6 @@
 //! People, as the API shows them.
 
-use brisk_core::{Permissions, TenantId};
+use brisk_core::{FieldError, Permissions, TenantId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -124,7 +124,7 @@ pub fn with_superuser(permissions: &str, is_superuser: bool) -> Permissions {
 }
 
 /// Whether metadata may be stored: an object of at most [`MOST_METADATA`] bytes.
-pub fn is_metadata(value: &Value) -> bool {
+fn is_metadata(value: &Value) -> bool {
     value.is_object() && value.to_string().len() <= MOST_METADATA
 }
 
@@ -133,8 +133,24 @@ pub fn is_locale(text: &str) -> bool {
     (2..=35).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 }
 
+/// Adds an entry for a name that cannot be one.
+pub fn check_full_name(name: &str, errors: &mut Vec<FieldError>) {
+    if !is_full_name(name) {
+        let message = "must have 1 to 255 characters and no line breaks";
+        errors.push(FieldError::new("full_name", "length", message));
+    }
+}
+
+/// Adds an entry for metadata that cannot be stored.
+pub fn check_metadata(metadata: &Value, errors: &mut Vec<FieldError>) {
+    if !is_metadata(metadata) {
+        let message = "must be an object of at most 4 KiB";
+        errors.push(FieldError::new("metadata", "size", message));
+    }
+}
+
 /// Whether a text may be somebody's name. No line breaks: names stand in the heads of mails.
-pub fn is_full_name(text: &str) -> bool {
+fn is_full_name(text: &str) -> bool {
     let length = text.trim().chars().count();
     (1..=LONGEST_NAME).contains(&length) && !text.chars().any(char::is_control)
 }

@@ -2,15 +2,15 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use brisk_http::{Auth, Json, Path, Problem, ProblemBody, RequirePermission as _};
+use brisk_http::{Auth, Json, Path, Problem, ProblemBody};
 use http::StatusCode;
 use http::header::CACHE_CONTROL;
 use serde::{Deserialize, Serialize};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::allowed;
 use super::device::From as Device;
-use super::home;
 use crate::error::Error;
 use crate::logic::client::{self as logic, ClientChange};
 use crate::model::client::{Client, ClientStatus};
@@ -84,8 +84,7 @@ async fn list(
     State(state): State<IdentityState>,
     Auth(caller): Auth,
 ) -> Result<Json<ClientList>, Problem> {
-    let scope = caller.scope(home(&caller)?);
-    scope.permit("clients:read")?;
+    let scope = allowed(&caller, "clients:read")?;
     let items = Clients(&state.db.session(scope))
         .list()
         .await
@@ -113,8 +112,7 @@ async fn create(
     Device(device): Device,
     Json(body): Json<NewClient>,
 ) -> Result<Response, Problem> {
-    let scope = caller.scope(home(&caller)?);
-    scope.permit("clients:create")?;
+    let scope = allowed(&caller, "clients:create")?;
     let new = ClientChange {
         name: Some(body.name),
         scopes: Some(body.scopes),
@@ -144,8 +142,7 @@ async fn get(
     Auth(caller): Auth,
     Path(id): Path<String>,
 ) -> Result<Json<Client>, Problem> {
-    let scope = caller.scope(home(&caller)?);
-    scope.permit("clients:read")?;
+    let scope = allowed(&caller, "clients:read")?;
     let found = Clients(&state.db.session(scope))
         .get(&id)
         .await
@@ -176,8 +173,7 @@ async fn update(
     Path(id): Path<String>,
     Json(body): Json<ClientPatch>,
 ) -> Result<Json<Client>, Problem> {
-    let scope = caller.scope(home(&caller)?);
-    scope.permit("clients:update")?;
+    let scope = allowed(&caller, "clients:update")?;
     let change = ClientChange {
         name: body.name,
         scopes: body.scopes,
@@ -209,8 +205,7 @@ async fn delete(
     Device(device): Device,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    let scope = caller.scope(home(&caller)?);
-    scope.permit("clients:delete")?;
+    let scope = allowed(&caller, "clients:delete")?;
     logic::delete(&state, &scope, &id, &device).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -235,8 +230,7 @@ async fn rotate(
     Device(device): Device,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let scope = caller.scope(home(&caller)?);
-    scope.permit("clients:update")?;
+    let scope = allowed(&caller, "clients:update")?;
     let (client, secret) = logic::rotate(&state, &scope, &id, &device).await?;
     Ok(made(StatusCode::OK, client, &secret))
 }

@@ -35,7 +35,7 @@ pub(super) struct Cookies {
     pairs: Vec<(String, String)>,
     origin: Option<String>,
     wants_cookie: bool,
-    /// The path up to `/auth`, as the client wrote it.
+    /// The path of `/auth`, as clients write it.
     auth_path: String,
 }
 
@@ -48,9 +48,9 @@ impl<S: Sync> FromRequestParts<S> for Cookies {
             .get::<OriginalUri>()
             .map_or(&parts.uri, |uri| &uri.0);
         let path = uri.path();
-        let end = path
-            .find("/auth")
-            .map_or(path.len(), |at| at + "/auth".len());
+        // The set-up stands beside `/auth`, and what it gives out is used there.
+        let before = path.find("/auth").or_else(|| path.rfind('/'));
+        let before = &path[..before.unwrap_or_default()];
         let text = |name: http::HeaderName| parts.headers.get(name).and_then(|v| v.to_str().ok());
         let pairs = parts
             .headers
@@ -68,7 +68,7 @@ impl<S: Sync> FromRequestParts<S> for Cookies {
                 .headers
                 .get(TRANSPORT)
                 .is_some_and(|value| value == "cookie"),
-            auth_path: path[..end].to_owned(),
+            auth_path: format!("{before}/auth"),
         })
     }
 }

@@ -14,8 +14,8 @@ mod tenant;
 mod user;
 pub(crate) mod well_known;
 
-use brisk_core::TenantId;
-use brisk_http::{Caller, Problem};
+use brisk_core::{Scope, TenantId};
+use brisk_http::{Caller, Problem, RequirePermission};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::state::IdentityState;
@@ -33,6 +33,16 @@ pub(crate) fn router() -> OpenApiRouter<IdentityState> {
         .merge(role::router())
         .merge(tenant::router())
         .merge(audit::router())
+}
+
+/// The scope of the caller's own tenant, where it may do that.
+///
+/// # Errors
+///
+/// 401 and 403, as [`RequirePermission`]; 403 for callers without a tenant.
+fn allowed(caller: &Caller, permission: &'static str) -> Result<Scope, Problem> {
+    caller.permit(permission)?;
+    Ok(caller.scope(home(caller)?))
 }
 
 /// The tenant that the caller belongs to.

@@ -12,9 +12,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::device::From as Device;
-use super::home;
 use super::precondition::{IfMatch, location};
 use super::user::{UserItem, UserPage, limit};
+use super::{allowed, home};
 use crate::ids::RoleId;
 use crate::logic::role::{self, RoleChange};
 use crate::model::catalogue::{OF_TENANTS, OF_THE_PLATFORM};
@@ -55,8 +55,7 @@ async fn list(
     State(state): State<IdentityState>,
     Auth(caller): Auth,
 ) -> Result<Json<RoleList>, Problem> {
-    caller.permit("roles:read")?;
-    let session = state.db.session(caller.scope(home(&caller)?));
+    let session = state.db.session(allowed(&caller, "roles:read")?);
     Ok(Json(RoleList {
         items: role::list(&session).await?,
     }))
@@ -96,8 +95,7 @@ async fn create(
     Device(device): Device,
     Json(body): Json<NewRoleBody>,
 ) -> Result<Response, Problem> {
-    caller.permit("roles:create")?;
-    let scope = caller.scope(home(&caller)?);
+    let scope = allowed(&caller, "roles:create")?;
     let new = RoleChange {
         name: Some(body.name),
         description: body.description,
@@ -130,8 +128,7 @@ async fn get(
     headers: HeaderMap,
     Path(id): Path<RoleId>,
 ) -> Result<Response, Problem> {
-    caller.permit("roles:read")?;
-    let session = state.db.session(caller.scope(home(&caller)?));
+    let session = state.db.session(allowed(&caller, "roles:read")?);
     let found = role::get(&session, id).await?;
     Ok(json_with_etag(&headers, &found))
 }
@@ -173,8 +170,7 @@ async fn update(
     Path(id): Path<RoleId>,
     Json(body): Json<RoleChangeBody>,
 ) -> Result<Response, Problem> {
-    caller.permit("roles:update")?;
-    let scope = caller.scope(home(&caller)?);
+    let scope = allowed(&caller, "roles:update")?;
     let change = RoleChange {
         name: body.name,
         description: body.description,
@@ -216,8 +212,7 @@ async fn delete(
     Path(id): Path<RoleId>,
     Query(query): Query<DeleteQuery>,
 ) -> Result<StatusCode, Problem> {
-    caller.permit("roles:delete")?;
-    let scope = caller.scope(home(&caller)?);
+    let scope = allowed(&caller, "roles:delete")?;
     let force = query.force.unwrap_or(false);
     role::delete(&state, &scope, id, force, &device).await?;
     Ok(StatusCode::NO_CONTENT)

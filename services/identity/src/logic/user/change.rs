@@ -14,7 +14,7 @@ use crate::logic::tenant;
 use crate::model::audit::Device;
 use crate::model::email::Email;
 use crate::model::tenant_rules::TenantRules;
-use crate::model::user::{UserDetail, is_full_name, is_metadata, name_norm};
+use crate::model::user::{UserDetail, check_full_name, check_metadata, name_norm};
 use crate::state::IdentityState;
 use crate::store::user_admin::{UserAdmin, UserUpdate};
 
@@ -44,13 +44,8 @@ pub(crate) async fn update(
 ) -> Result<UserDetail, Error> {
     let own = tenant::rules(state, scope.tenant()).await?;
     let mut errors = Vec::new();
-    if change
-        .full_name
-        .as_deref()
-        .is_some_and(|n| !is_full_name(n))
-    {
-        let message = "must have 1 to 255 characters and no line breaks";
-        errors.push(FieldError::new("full_name", "length", message));
+    if let Some(name) = &change.full_name {
+        check_full_name(name, &mut errors);
     }
     let email = change.email.as_deref().map(Email::parse);
     match &email {
@@ -61,9 +56,8 @@ pub(crate) async fn update(
         Some(Some(email)) if !own.admits(email) => errors.push(TenantRules::refusal()),
         _ => {}
     }
-    if change.metadata.as_ref().is_some_and(|m| !is_metadata(m)) {
-        let message = "must be an object of at most 4 KiB";
-        errors.push(FieldError::new("metadata", "size", message));
+    if let Some(metadata) = &change.metadata {
+        check_metadata(metadata, &mut errors);
     }
     if !errors.is_empty() {
         return Err(Error::Fields(errors));

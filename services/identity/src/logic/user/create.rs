@@ -13,7 +13,7 @@ use crate::logic::{me, tenant};
 use crate::model::audit::Device;
 use crate::model::role::RoleRef;
 use crate::model::tenant_rules::TenantRules;
-use crate::model::user::{UserDetail, UserStatus, is_metadata};
+use crate::model::user::{UserDetail, UserStatus, check_metadata};
 use crate::state::IdentityState;
 use crate::store::role_admin::RoleAdmin;
 use crate::store::user::{NewUser, Users};
@@ -63,9 +63,8 @@ pub(crate) async fn create(
     if email.as_ref().is_some_and(|email| !own.admits(email)) {
         errors.push(TenantRules::refusal());
     }
-    if new.metadata.as_ref().is_some_and(|m| !is_metadata(m)) {
-        let message = "must be an object of at most 4 KiB";
-        errors.push(FieldError::new("metadata", "size", message));
+    if let Some(metadata) = &new.metadata {
+        check_metadata(metadata, &mut errors);
     }
     let Some(email) = email.filter(|_| errors.is_empty()) else {
         return Err(Error::Fields(errors));
@@ -73,8 +72,8 @@ pub(crate) async fn create(
     let password_hash = match &new.password {
         None => None,
         Some(password) => {
-            tenant::check_length(&own, "password", password)?;
-            me::check_password(state, "password", password, &[&email.norm, &new.full_name])?;
+            let context = [email.norm.as_str(), &new.full_name];
+            me::check_password(state, &own, "password", password, &context)?;
             Some(state.passwords.hash(password).await?)
         }
     };

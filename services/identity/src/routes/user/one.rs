@@ -13,8 +13,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::super::device::From as Device;
-use super::super::home;
 use super::super::precondition::{IfMatch, location};
+use super::super::{allowed, home};
 use crate::error::Error;
 use crate::ids::{RoleId, UserId};
 use crate::logic::user::{self, NewPerson, UserChange};
@@ -108,8 +108,7 @@ async fn get(
     headers: HeaderMap,
     Path(id): Path<UserId>,
 ) -> Result<Response, Problem> {
-    caller.permit("users:read")?;
-    let session = state.db.session(caller.scope(home(&caller)?));
+    let session = state.db.session(allowed(&caller, "users:read")?);
     let found = user::get(&session, id).await?;
     Ok(json_with_etag(&headers, &found))
 }
@@ -192,8 +191,7 @@ async fn delete(
     Device(device): Device,
     Path(id): Path<UserId>,
 ) -> Result<StatusCode, Problem> {
-    caller.permit("users:delete")?;
-    let scope = caller.scope(home(&caller)?);
+    let scope = allowed(&caller, "users:delete")?;
     user::delete(&state, &scope, id, &device).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,14 +1,14 @@
 //! Who has which role.
 
 use axum::extract::State;
-use brisk_http::{Auth, Json, Path, Problem, ProblemBody, RequirePermission as _};
+use brisk_http::{Auth, Json, Path, Problem, ProblemBody};
 use http::StatusCode;
 use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::super::allowed;
 use super::super::device::From as Device;
-use super::super::home;
 use crate::ids::{RoleId, UserId};
 use crate::logic::user;
 use crate::model::user::UserDetail;
@@ -51,8 +51,7 @@ async fn set(
     Path(id): Path<UserId>,
     Json(body): Json<RolesBody>,
 ) -> Result<Json<UserDetail>, Problem> {
-    caller.permit("roles:assign")?;
-    let scope = caller.scope(home(&caller)?);
+    let scope = allowed(&caller, "roles:assign")?;
     let detail = user::set_roles(&state, &scope, id, &body.role_ids, &device).await?;
     Ok(Json(detail))
 }
@@ -80,8 +79,7 @@ async fn add(
     Device(device): Device,
     Path((id, role)): Path<(UserId, RoleId)>,
 ) -> Result<StatusCode, Problem> {
-    caller.permit("roles:assign")?;
-    let scope = caller.scope(home(&caller)?);
+    let scope = allowed(&caller, "roles:assign")?;
     user::add_role(&state, &scope, id, role, &device).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -110,8 +108,7 @@ async fn take(
     Device(device): Device,
     Path((id, role)): Path<(UserId, RoleId)>,
 ) -> Result<StatusCode, Problem> {
-    caller.permit("roles:assign")?;
-    let scope = caller.scope(home(&caller)?);
+    let scope = allowed(&caller, "roles:assign")?;
     user::take_role(&state, &scope, id, role, &device).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -7,8 +7,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::super::device::From as Device;
-use super::super::home;
 use super::super::session::{SessionBody, SessionList};
+use super::super::{allowed, home};
 use crate::ids::{SessionId, UserId};
 use crate::logic::user;
 use crate::model::user::UserDetail;
@@ -42,8 +42,7 @@ async fn activate(
     Device(device): Device,
     Path(id): Path<UserId>,
 ) -> Result<Json<UserDetail>, Problem> {
-    caller.permit("users:update")?;
-    let scope = caller.scope(home(&caller)?);
+    let scope = allowed(&caller, "users:update")?;
     Ok(Json(user::activate(&state, &scope, id, &device).await?))
 }
 
@@ -68,8 +67,7 @@ async fn deactivate(
     Device(device): Device,
     Path(id): Path<UserId>,
 ) -> Result<Json<UserDetail>, Problem> {
-    caller.permit("users:update")?;
-    let scope = caller.scope(home(&caller)?);
+    let scope = allowed(&caller, "users:update")?;
     Ok(Json(user::deactivate(&state, &scope, id, &device).await?))
 }
 
@@ -93,8 +91,7 @@ async fn unlock(
     Device(device): Device,
     Path(id): Path<UserId>,
 ) -> Result<StatusCode, Problem> {
-    caller.permit("users:update")?;
-    let scope = caller.scope(home(&caller)?);
+    let scope = allowed(&caller, "users:update")?;
     user::unlock(&state, &scope, id, &device).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -149,8 +146,7 @@ async fn end_sessions(
     Device(device): Device,
     Path(id): Path<UserId>,
 ) -> Result<StatusCode, Problem> {
-    caller.permit("sessions:revoke")?;
-    let scope = caller.scope(home(&caller)?);
+    let scope = allowed(&caller, "sessions:revoke")?;
     user::end_sessions(&state, &scope, id, &device).await?;
     Ok(StatusCode::NO_CONTENT)
 }
