@@ -37,6 +37,7 @@ pub(super) fn find(events: &[&TraceEvent], others: &[Finding]) -> Vec<Finding> {
         }
         let known: Vec<Print> = known_before(events, &run, event);
         if run.iter().any(|e| e.statement == event.statement)
+            || run.last().is_some_and(|e| is_meant(e) != is_meant(event))
             || run.iter().any(|earlier| needs(event, earlier, &known))
         {
             close(&mut run, &mut found);
@@ -61,6 +62,11 @@ fn close(run: &mut Vec<&TraceEvent>, found: &mut Vec<Finding>) {
         names.join(", ")
     );
     found.extend(Finding::new(FindingKind::SerialReads, &reads, advice));
+}
+
+/// Whether its place in a row is meant to be. Such reads and others are judged apart, so that none excuses another.
+fn is_meant(event: &TraceEvent) -> bool {
+    event.excuse_for(FindingKind::SerialReads).is_some()
 }
 
 /// Whether what it answers can hardly be a mere condition.

@@ -2,8 +2,10 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use brisk_core::{FindingKind, Site};
-use brisk_telemetry::Finding;
+use brisk_core::{FindingKind, Site, Trace};
+use brisk_telemetry::findings::findings;
+use brisk_telemetry::{Finding, Rules};
+use serde_json::json;
 use tracing_subscriber::layer::SubscriberExt as _;
 
 fn finding(statement: &str, excuse: Option<&str>) -> Finding {
@@ -77,4 +79,31 @@ fn different_findings_are_bounded() {
         perf.found("GET /a", finding(&format!("a.{i}"), Some("many")));
     }
     assert_eq!(perf.findings().len(), 256);
+}
+
+/// Three reads one after the other; those before `meant` are meant to stand in a row.
+fn in_a_row(meant: usize) -> Trace {
+    let event = |i: usize| {
+        let mut event = json!({
+            "s": format!("shelf.list_{i}"), "at": {"file": "a.rs", "line": i, "column": 1},
+            "b": i * 10, "e": i * 10 + 5, "a": "list",
+        });
+        if i < meant {
+            event["ex"] = json!({"kind": "serial_reads", "reason": "on purpose"});
+        }
+        event
+    };
+    serde_json::from_value(json!({"events": [event(0), event(1), event(2)]})).unwrap()
+}
+
+#[test]
+fn reads_that_are_meant_to_stand_in_a_row_excuse_no_others() {
+    let excuses = |meant| {
+        let found = findings(&in_a_row(meant), Rules::default(), true);
+        found.into_iter().map(|f| f.excuse).collect::<Vec<_>>()
+    };
+    assert_eq!(excuses(0), [None]);
+    assert_eq!(excuses(3), [Some("on purpose".to_owned())]);
+    // Two and one make no run.
+    assert!(excuses(2).is_empty());
 }

@@ -216,7 +216,11 @@ impl Callers {
 
     /// For what all tenants' callers share, at the cost of `scope`.
     fn session(&self, scope: &Scope) -> Session {
-        self.0.db.session(scope.for_tenant(TenantId::PLATFORM))
+        let session = self.0.db.session(scope.for_tenant(TenantId::PLATFORM));
+        session.expecting(
+            FindingKind::SerialReads,
+            "nothing is read for a caller before it is known who calls",
+        )
     }
 
     async fn is_revoked(&self, jti: Uuid, scope: &Scope) -> Result<bool, Error> {
