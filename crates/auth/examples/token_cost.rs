@@ -13,7 +13,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use brisk_auth::{AuthConfig, MIGRATIONS, MasterKey, NewToken, Tokens};
-use brisk_core::{Clock, Ids, TenantId};
+use brisk_core::{Clock, TenantId};
 use brisk_db::{Db, DbConfig};
 use brisk_testkit::files::SqliteFile;
 use jsonwebtoken::jwk::JwkSet;
@@ -56,7 +56,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     let (clock, master) = (Clock::system(), MasterKey::from_setting(&"k".repeat(32))?);
     let config = AuthConfig::default();
-    let tokens = Tokens::start(&db, clock.clone(), Ids::random(), &master, &config).await?;
+    let tokens = Tokens::start(&db, clock.clone(), &master, &config).await?;
     let new = NewToken {
         subject: Uuid::from_u128(7),
         tenant: TenantId(3),

@@ -16,6 +16,7 @@ mod master;
 mod metrics;
 mod password;
 mod policy;
+mod seal;
 mod secret;
 mod statements;
 mod tenant;
@@ -33,6 +34,7 @@ pub use keys::{Keys, presented};
 pub use master::{MasterKey, Purpose};
 pub use password::{Passwords, Pepper, Verdict};
 pub use policy::{PasswordRules, Weakness, policy};
+pub use seal::Sealer;
 pub use tenant::{NewTenant, Tenant, TenantKind, TenantStatus};
 pub use tenants::{TenantDirectory, Tenants};
 pub use token::{

@@ -94,8 +94,8 @@ impl Opened {
             tracing::info!(applied, "the database's tables are up to date");
         }
         let auth = parts.auth.clone().with_issuer_or(DEVELOPMENT_ISSUER);
-        let (clock, ids) = (checked.clock.clone(), checked.ids.clone());
-        let tokens = match Tokens::start(&db, clock, ids, &master_key, &auth).await {
+        let clock = checked.clock.clone();
+        let tokens = match Tokens::start(&db, clock, &master_key, &auth).await {
             Ok(tokens) => {
                 tokens.write_aliases(parts.telemetry.seed_aliases);
                 tokens

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use brisk::Purpose;
 use brisk::config::ByteSize;
 use brisk::prelude::*;
-use brisk_auth::Passwords;
+use brisk_auth::{Passwords, Sealer};
 
 use crate::logic::account::Callers;
 use crate::logic::audit::Audit;
@@ -163,6 +163,7 @@ fn state(kit: &Kit, settings: IdentitySettings) -> Result<IdentityState, BoxErro
         queue: kit.queue.clone(),
         audit: Audit::start(&kit.db, kit.clock.clone(), kit.ids.clone()),
         successors: Successors::new(key("identity.refresh")),
+        sealer: Sealer::new(key("identity.secrets")),
         device_key: key("identity.device"),
         is_secure: !(is_development && public_base.is_none()),
         is_development,

@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use brisk_auth::{Passwords, TenantDirectory, Tokens};
+use brisk_auth::{Passwords, Sealer, TenantDirectory, Tokens};
 use brisk_core::{Clock, Ids, Scope, TenantId};
 use brisk_db::{CursorKey, Db, Session};
 use brisk_jobs::Queue;
@@ -34,6 +34,8 @@ pub(crate) struct Parts {
     pub(crate) counts: UserCounts,
     pub(crate) queue: Queue,
     pub(crate) successors: Successors,
+    /// Seals what is kept of other parties' secrets and of second factors.
+    pub(crate) sealer: Sealer,
     /// Signs the cookies by which a device is known again.
     pub(crate) device_key: [u8; 32],
     /// Whether cookies are for secure connections only.

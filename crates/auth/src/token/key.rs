@@ -1,7 +1,5 @@
 //! One signing key: making it, sealing its private part, reading it back.
 
-use aes_gcm::aead::{Aead as _, KeyInit as _, Payload};
-use aes_gcm::{Aes256Gcm, Nonce};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use brisk_db::{FromRow, Json};
@@ -15,9 +13,8 @@ use zeroize::Zeroizing;
 
 use crate::error::Error;
 use crate::master::{MasterKey, Purpose};
+use crate::seal::Sealer;
 use crate::token::algorithm::Algorithm;
-
-const NONCE: usize = 12;
 
 /// What our tokens are signed with.
 pub(crate) const OURS: Algorithm = Algorithm::Es256;
@@ -75,19 +72,12 @@ pub(crate) struct Made {
 }
 
 /// Seals private parts under a key that is derived from the master key. A sealed part opens under its own `kid` only.
-#[derive(Clone)]
-pub(crate) struct Vault(Aes256Gcm);
-
-impl std::fmt::Debug for Vault {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Vault(secret)")
-    }
-}
+#[derive(Clone, Debug)]
+pub(crate) struct Vault(Sealer);
 
 impl Vault {
     pub(crate) fn new(master: &MasterKey) -> Self {
-        let key = Zeroizing::new(master.derive(Purpose::SigningKeys));
-        Self(Aes256Gcm::new(&(*key).into()))
+        Self(Sealer::new(master.derive(Purpose::SigningKeys)))
     }
 
     /// A new key.
@@ -105,7 +95,7 @@ impl Vault {
         let public_jwk = json!({
             "kty": "EC", "crv": "P-256", "x": x, "y": y, "use": "sig", "alg": OURS.as_str(), "kid": kid,
         });
-        let sealed = self.seal(&kid, private.as_ref())?;
+        let sealed = self.0.seal(kid.as_bytes(), private.as_ref())?;
         Ok(Made {
             kid,
             public_jwk,
@@ -113,34 +103,14 @@ impl Vault {
         })
     }
 
-    fn seal(&self, kid: &str, private: &[u8]) -> Result<Vec<u8>, Error> {
-        let mut nonce = [0; NONCE];
-        getrandom::fill(&mut nonce).map_err(Error::Random)?;
-        let payload = Payload {
-            msg: private,
-            aad: kid.as_bytes(),
-        };
-        let sealed = self
-            .0
-            .encrypt(&Nonce::from(nonce), payload)
-            .expect("a private key is short enough for AES-GCM");
-        Ok([nonce.as_slice(), &sealed].concat())
-    }
-
     /// # Errors
     ///
     /// [`Error::WrongMasterKey`] where it was sealed under another master key, or for another key.
     fn open(&self, kid: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
-        let wrong = || Error::WrongMasterKey {
+        let opened = self.0.open(kid.as_bytes(), sealed);
+        opened.ok_or_else(|| Error::WrongMasterKey {
             kid: kid.to_owned(),
-        };
-        let (nonce, text) = sealed.split_first_chunk::<NONCE>().ok_or_else(wrong)?;
-        let payload = Payload {
-            msg: text,
-            aad: kid.as_bytes(),
-        };
-        let opened = self.0.decrypt(&Nonce::from(*nonce), payload);
-        opened.map(Zeroizing::new).map_err(|_opaque| wrong())
+        })
     }
 }
 

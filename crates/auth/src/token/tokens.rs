@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use brisk_cache::{Cache, Caches, Policy};
-use brisk_core::{Clock, Ids, Scope, Ticks};
+use brisk_core::{Clock, Scope, Ticks};
 use brisk_db::{Db, HookGuard, Session};
 use data_encoding::HEXLOWER;
 use serde_json::Value;
@@ -103,7 +103,6 @@ impl Tokens {
     pub async fn start(
         db: &Db,
         clock: Clock,
-        _ids: Ids,
         master: &MasterKey,
         config: &AuthConfig,
     ) -> Result<Self, Error> {

@@ -2,7 +2,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use brisk_auth::{AuthConfig, Error, MasterKey, Refusal, Tokens};
-use brisk_core::Ids;
 use brisk_testkit::servers::Postgres;
 use serde_json::Value;
 use tokio::time::timeout;
@@ -61,7 +60,7 @@ async fn another_master_key_is_a_clear_error_at_the_start() {
         let other = MasterKey::from_setting(&"x".repeat(32)).unwrap();
         let clock = node.clock.clone();
         let config = AuthConfig::default();
-        let wrong = Tokens::start(&node.db, clock, Ids::random(), &other, &config).await;
+        let wrong = Tokens::start(&node.db, clock, &other, &config).await;
         let Err(error @ Error::WrongMasterKey { .. }) = wrong else {
             panic!("{wrong:?}")
         };

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use brisk_auth::{AuthConfig, Claims, Error, NewToken, Refusal, Tokens, Verified};
-use brisk_core::{Class, Failure as _, Ids, TenantId};
+use brisk_core::{Class, Failure as _, TenantId};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -17,7 +17,7 @@ pub(crate) async fn start(node: &Node) -> Tokens {
 
 pub(crate) async fn start_with(node: &Node, config: &AuthConfig) -> Tokens {
     let (clock, master) = (node.clock.clone(), master());
-    let started = Tokens::start(&node.db, clock, Ids::random(), &master, config);
+    let started = Tokens::start(&node.db, clock, &master, config);
     started.await.unwrap()
 }
 

@@ -44,7 +44,12 @@ pub(crate) async fn prepare(state: &IdentityState) -> Result<(), Error> {
         .await;
     match made {
         // Another node was first.
-        Err(Error::Auth(brisk_auth::Error::Taken { .. })) => Ok(()),
+        Err(Error::Auth(brisk_auth::Error::Taken { field })) => {
+            match AllTenants(&session).system_tenant().await? {
+                Some(_) => Ok(()),
+                None => Err(Error::Auth(brisk_auth::Error::Taken { field })),
+            }
+        }
         other => other,
     }
 }
@@ -99,6 +104,7 @@ pub(crate) async fn offer(state: &IdentityState) -> Result<Option<Secret>, Error
     let token = Secret::random(PREFIX)?;
     let now = state.clock.now();
     let setup = SetupTokens(&session);
+    setup.delete_ended(now).await?;
     setup
         .insert(state.ids.uuid(), token.hash(), now, later(now, SETUP))
         .await?;

@@ -3,6 +3,7 @@ pub mod audit;
 pub mod catalogue;
 pub mod client;
 pub mod email;
+pub mod one_time;
 pub mod role;
 pub mod secret;
 pub mod session;

@@ -2,6 +2,7 @@
 pub(crate) mod account;
 pub(crate) mod audit;
 pub(crate) mod client;
+pub(crate) mod one_time;
 pub(crate) mod refresh_token;
 pub(crate) mod revoked;
 pub(crate) mod role;
@@ -25,6 +26,7 @@ pub(crate) fn statements() -> Vec<&'static dyn Declared> {
     [
         account::STATEMENTS,
         client::STATEMENTS,
+        one_time::STATEMENTS,
         refresh_token::STATEMENTS,
         revoked::STATEMENTS,
         role::STATEMENTS,

@@ -19,6 +19,9 @@ statements! {
 
     /// Takes all such rights back.
     pub(crate) DELETE() -> Affected = "DELETE FROM identity_setup_tokens";
+
+    /// Forgets those that nobody used in time.
+    pub(crate) DELETE_ENDED(now: Timestamp) -> Affected = "DELETE FROM identity_setup_tokens WHERE expires_at <= $1";
 }
 
 /// Everything asked of `identity_setup_tokens`; there is no tenant yet.
@@ -39,6 +42,10 @@ impl SetupTokens<'_> {
 
     pub(crate) async fn consume(&self, hash: SecretHash, now: Timestamp) -> Result<bool, Error> {
         Ok(self.0.run(&CONSUME, (hash.to_vec(), now)).await?.is_some())
+    }
+
+    pub(crate) async fn delete_ended(&self, now: Timestamp) -> Result<u64, Error> {
+        self.0.run(&DELETE_ENDED, (now,)).await
     }
 
     pub(crate) async fn delete(&self) -> Result<u64, Error> {

@@ -9,8 +9,10 @@ use serde_json::Value;
 
 use crate::ids::{SessionId, UserId};
 use crate::model::client::ClientStatus;
+use crate::model::one_time::Purpose;
 use crate::model::secret::SecretHash;
 use crate::model::user::UserStatus;
+use crate::store::one_time::OneTimeRow;
 
 /// Somebody who may be the one who signs in.
 #[derive(Clone, FromRow)]
@@ -89,6 +91,17 @@ statements! {
         = "SELECT c.tenant_id, c.secret_hash, c.secret2_hash, c.scopes, c.token_ttl_s, c.status,
              t.status AS tenant_status
            FROM identity_oauth_clients c JOIN brisk_tenants t ON t.id = c.tenant_id WHERE c.client_id = $1";
+
+    /// Uses a one-time token, once: of any number of callers one gets the row.
+    pub(crate) CONSUME_ONE_TIME(hash: Vec<u8>, purpose: Purpose, now: Timestamp) -> Option<OneTimeRow>
+        = "UPDATE identity_one_time_tokens SET consumed_at = $3
+           WHERE token_hash = $1 AND purpose = $2 AND consumed_at IS NULL AND expires_at > $3
+           RETURNING tenant_id, user_id, payload, consumed_at";
+
+    /// A one-time token within its life, used or not.
+    pub(crate) SHOWN_ONE_TIME(hash: Vec<u8>, purpose: Purpose, now: Timestamp) -> Option<OneTimeRow>
+        = "SELECT tenant_id, user_id, payload, consumed_at FROM identity_one_time_tokens
+           WHERE token_hash = $1 AND purpose = $2 AND expires_at > $3";
 
     /// The tenant of those who run the installation.
     pub(crate) SYSTEM_TENANT() -> Option<TenantId> = "SELECT id FROM brisk_tenants WHERE kind = 'system'";
@@ -170,6 +183,26 @@ impl AllTenants<'_> {
 
     pub(crate) async fn client(&self, client: &str) -> Result<Option<ShownClientRow>, Error> {
         self.0.run(&CLIENT, (client.to_owned(),)).await
+    }
+
+    pub(crate) async fn consume_one_time(
+        &self,
+        hash: SecretHash,
+        purpose: Purpose,
+        now: Timestamp,
+    ) -> Result<Option<OneTimeRow>, Error> {
+        let params = (hash.to_vec(), purpose, now);
+        self.0.run(&CONSUME_ONE_TIME, params).await
+    }
+
+    pub(crate) async fn shown_one_time(
+        &self,
+        hash: SecretHash,
+        purpose: Purpose,
+        now: Timestamp,
+    ) -> Result<Option<OneTimeRow>, Error> {
+        let params = (hash.to_vec(), purpose, now);
+        self.0.run(&SHOWN_ONE_TIME, params).await
     }
 
     pub(crate) async fn system_tenant(&self) -> Result<Option<TenantId>, Error> {
