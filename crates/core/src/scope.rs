@@ -71,15 +71,19 @@ impl Scope {
     }
 
     /// Work of ours that others may wait for too, and that goes on when this work is given up: for `tenant`, named `subject`,
-    /// until `span` from now, at the cost of the same ledger.
+    /// until `span` from now, at the cost of the same ledger and with the same excuse.
     #[must_use]
     pub fn apart(&self, tenant: TenantId, subject: &str, span: std::time::Duration) -> Self {
-        Self::new(
+        let apart = Self::new(
             tenant,
             Arc::new(Principal::system(subject)),
             Deadline::after(span),
             Arc::clone(&self.ledger),
-        )
+        );
+        Self {
+            excuse: self.excuse,
+            ..apart
+        }
     }
 
     /// The same work with an earlier end.

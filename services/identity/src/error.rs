@@ -6,6 +6,8 @@ use std::time::Duration;
 use brisk_core::{Class, Failure, FieldError};
 use brisk_db::AsDbError;
 
+use crate::model::secret::Secret;
+
 /// What can go wrong in the identity service.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -46,6 +48,15 @@ pub enum Error {
     /// The refresh token was used before; its session was ended.
     #[error("the refresh token was used before, so its session was ended")]
     RefreshTokenReused,
+    /// The password was right, and a second factor is needed.
+    #[error("a second factor is needed")]
+    MfaRequired {
+        /// What to show together with the code.
+        mfa_token: Secret,
+    },
+    /// The code of the second factor is wrong, or was used.
+    #[error("the code is not right, or was used before")]
+    InvalidCode,
     /// The address was not proved yet.
     #[error("the e-mail address is not verified yet")]
     EmailNotVerified,
@@ -115,6 +126,8 @@ impl AsDbError for Error {
             | Self::InvalidCredentials
             | Self::InvalidRefreshToken(_)
             | Self::RefreshTokenReused
+            | Self::MfaRequired { .. }
+            | Self::InvalidCode
             | Self::EmailNotVerified
             | Self::AccountDisabled
             | Self::TenantSuspended
@@ -142,7 +155,9 @@ impl Failure for Error {
             Self::InvalidToken(_)
             | Self::InvalidCredentials
             | Self::InvalidRefreshToken(_)
-            | Self::RefreshTokenReused => Class::Unauthenticated,
+            | Self::RefreshTokenReused
+            | Self::MfaRequired { .. }
+            | Self::InvalidCode => Class::Unauthenticated,
             Self::EmailNotVerified
             | Self::AccountDisabled
             | Self::TenantSuspended
@@ -169,6 +184,8 @@ impl Failure for Error {
             Self::InvalidCredentials => "invalid-credentials",
             Self::InvalidRefreshToken(_) => "invalid-refresh-token",
             Self::RefreshTokenReused => "refresh-token-reused",
+            Self::MfaRequired { .. } => "mfa-required",
+            Self::InvalidCode => "invalid-code",
             Self::EmailNotVerified => "email-not-verified",
             Self::AccountDisabled => "account-disabled",
             Self::TenantSuspended => "tenant-suspended",
@@ -196,6 +213,8 @@ impl Failure for Error {
             | Self::BadRequest(_)
             | Self::InvalidCredentials
             | Self::RefreshTokenReused
+            | Self::MfaRequired { .. }
+            | Self::InvalidCode
             | Self::EmailNotVerified
             | Self::AccountDisabled
             | Self::TenantSuspended
@@ -230,6 +249,10 @@ impl Failure for Error {
 
     fn extra(&self) -> Vec<(&'static str, Cow<'static, str>)> {
         match self {
+            Self::MfaRequired { mfa_token } => vec![
+                ("mfa_token", mfa_token.expose().to_owned().into()),
+                ("methods", "totp".into()),
+            ],
             Self::Lacks(permission) => vec![("required", permission.clone())],
             Self::Conflict { field, .. } => vec![("field", (*field).into())],
             _ => Vec::new(),

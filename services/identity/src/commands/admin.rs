@@ -19,6 +19,7 @@ use crate::model::session::RevokeReason;
 use crate::state::IdentityState;
 use crate::store::session::Sessions;
 use crate::store::system::AllTenants;
+use crate::store::totp::SecondFactors;
 use crate::store::user::Users;
 
 pub(super) const NAME: &str = "admin";
@@ -138,7 +139,9 @@ async fn reset(
             Sessions(&session)
                 .revoke_all(user, None, reason, now)
                 .await?;
-            throttle::unlock(&session, &email.norm).await?;
+            throttle::unlock(&session, &email.norm, user).await?;
+            // Whoever breaks the glass has lost more than the password.
+            SecondFactors(&session).delete(user).await?;
             let entry = Entry::new(
                 "admin.reset",
                 session.tenant(),
@@ -153,7 +156,7 @@ async fn reset(
         })
         .await?;
     say(&format!(
-        "{} has another password; all its sessions have ended.",
+        "{} has another password and no second factor; all its sessions have ended.",
         email.typed
     ));
     Ok(())

@@ -5,6 +5,8 @@ use brisk_core::{Scope, TenantId};
 use metrics::counter;
 
 use crate::error::Error;
+use crate::ids::UserId;
+use crate::logic::mfa;
 use crate::logic::session::{Granted, Proven, Room, start};
 use crate::logic::throttle::{self, Guess};
 use crate::model::audit::{Actor, Device, Entry};
@@ -34,56 +36,75 @@ pub(crate) struct Credentials<'a> {
 /// # Errors
 ///
 /// [`Error::InvalidCredentials`] whatever was wrong; [`Error::AccountDisabled`], [`Error::TenantSuspended`] and
-/// [`Error::EmailNotVerified`] after the right password; [`Error::TooManyAttempts`].
+/// [`Error::EmailNotVerified`] after the right password; [`Error::MfaRequired`] where a code has to follow;
+/// [`Error::TooManyAttempts`].
 pub(crate) async fn login(
     state: &IdentityState,
     scope: &Scope,
     credentials: Credentials<'_>,
 ) -> Result<Granted, Error> {
-    let device = credentials.device.clone();
+    let device = credentials.device;
     let mut seen = None;
     let outcome = try_login(state, scope, credentials, &mut seen).await;
-    let result = match &outcome {
+    note(state, seen, outcome.as_ref(), "password", device);
+    outcome
+}
+
+/// Whom a sign-in is about, as far as that is known.
+pub(crate) type Seen = Option<(TenantId, UserId)>;
+
+/// Counts a sign-in and writes it into the audit log. One that waits for a second factor is neither a success nor a failure
+/// yet, and what went wrong with us says nothing of anybody.
+pub(crate) fn note(
+    state: &IdentityState,
+    seen: Seen,
+    outcome: Result<&Granted, &Error>,
+    factor: &'static str,
+    device: &Device,
+) {
+    let result = match outcome {
         Ok(_) => "ok",
-        Err(Error::InvalidCredentials) => "wrong",
+        Err(Error::InvalidCredentials | Error::InvalidCode) => "wrong",
         Err(Error::TooManyAttempts { .. }) => "throttled",
         Err(Error::AccountDisabled | Error::TenantSuspended | Error::EmailNotVerified) => "refused",
+        Err(Error::MfaRequired { .. }) => "mfa",
         Err(_) => "error",
     };
     counter!("brisk_identity_login_total", "result" => result).increment(1);
-    let session = outcome.as_ref().ok().map(|granted| granted.session_id.0);
-    if result != "error" {
-        let (tenant, user) = seen.map_or((None, None), |(tenant, user)| (Some(tenant), Some(user)));
-        let actor = Actor {
-            user: if outcome.is_ok() { user } else { None },
-            session,
-            client: None,
-        };
-        let action = if outcome.is_ok() {
-            "login.ok"
-        } else {
-            "login.failed"
-        };
-        let mut entry = Entry::new(action, tenant.unwrap_or(TenantId::PLATFORM), actor, device);
-        entry.tenant = tenant;
-        if let Some(user) = user {
-            entry = entry.on("user", user);
-        }
-        let entry = entry.with("result", result);
-        state.audit.note(if outcome.is_ok() {
-            entry
-        } else {
-            entry.denied()
-        });
+    if matches!(result, "error" | "mfa") {
+        return;
     }
-    outcome
+    let tenant = seen.map(|(tenant, _)| tenant);
+    let user = seen.map(|(_, user)| user.0);
+    let actor = Actor {
+        user: user.filter(|_| outcome.is_ok()),
+        session: outcome.ok().map(|granted| granted.session_id.0),
+        client: None,
+    };
+    let action = if outcome.is_ok() {
+        "login.ok"
+    } else {
+        "login.failed"
+    };
+    let place = tenant.unwrap_or(TenantId::PLATFORM);
+    let mut entry = Entry::new(action, place, actor, device.clone());
+    entry.tenant = tenant;
+    if let Some(user) = user {
+        entry = entry.on("user", user);
+    }
+    let entry = entry.with("result", result).with("factor", factor);
+    state.audit.note(if outcome.is_ok() {
+        entry
+    } else {
+        entry.denied()
+    });
 }
 
 async fn try_login(
     state: &IdentityState,
     scope: &Scope,
     credentials: Credentials<'_>,
-    seen: &mut Option<(TenantId, uuid::Uuid)>,
+    seen: &mut Seen,
 ) -> Result<Granted, Error> {
     let platform = state.platform(scope);
     let (tenant, is_unknown) = match credentials.tenant {
@@ -112,7 +133,7 @@ async fn try_login(
         [only] if !is_unknown => Some(only.clone()),
         _ => None,
     };
-    *seen = candidate.as_ref().map(|c| (c.tenant_id, c.id.0));
+    *seen = candidate.as_ref().map(|c| (c.tenant_id, c.id));
     let stored = candidate.as_ref().and_then(|c| c.password_hash.as_deref());
     let verdict = state.passwords.verify(stored, credentials.password).await?;
     let Some(candidate) = candidate.filter(|_| verdict.ok) else {
@@ -125,12 +146,12 @@ async fn try_login(
     } else {
         None
     };
-    let own = TenantRules::of(&candidate.settings.0);
-    let usual = state.settings.sessions_max_per_user;
-    let room = Room {
-        live: candidate.sessions,
-        most: own.sessions_max_per_user.unwrap_or(usual),
-    };
+    let session = state.session(scope, candidate.tenant_id);
+    if candidate.has_totp {
+        let label = credentials.label;
+        let challenge = mfa::Challenge { email: norm, label };
+        return Err(mfa::challenge(state, &session, candidate.id, &challenge, better_hash).await);
+    }
     let proven = Proven {
         tenant: candidate.tenant_id,
         user: candidate.id,
@@ -140,12 +161,21 @@ async fn try_login(
         label: credentials.label,
         better_hash,
     };
-    let session = state.session(scope, candidate.tenant_id);
-    start(state, &session, &proven, room).await
+    start(state, &session, &proven, room(state, &candidate)).await
 }
 
-/// What is said only to somebody who has shown the right password.
-fn may_come(state: &IdentityState, candidate: &CandidateRow) -> Result<(), Error> {
+/// How many sessions somebody may have, by the rules of its tenant or else by ours.
+pub(crate) fn room(state: &IdentityState, candidate: &CandidateRow) -> Room {
+    let own = TenantRules::of(&candidate.settings.0);
+    let usual = state.settings.sessions_max_per_user;
+    Room {
+        live: candidate.sessions,
+        most: own.sessions_max_per_user.unwrap_or(usual),
+    }
+}
+
+/// What is said only to somebody who is proven.
+pub(crate) fn may_come(state: &IdentityState, candidate: &CandidateRow) -> Result<(), Error> {
     match candidate.tenant_status {
         TenantStatus::Active => {}
         TenantStatus::Suspended => return Err(Error::TenantSuspended),

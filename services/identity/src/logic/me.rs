@@ -17,6 +17,7 @@ use crate::model::session::RevokeReason;
 use crate::model::tenant_rules::TenantRules;
 use crate::model::user::{User, check_full_name, check_metadata, is_locale};
 use crate::state::IdentityState;
+use crate::store::one_time::OneTimeTokens;
 use crate::store::session::Sessions;
 use crate::store::user::Users;
 
@@ -190,6 +191,8 @@ pub(crate) async fn change_password(
             sessions
                 .revoke_all(id, Some(own_session), reason, now)
                 .await?;
+            // Nor does a link that was asked for with the old one open anything.
+            OneTimeTokens(&session).supersede_all(id, now).await?;
             let actor = Actor::of(session.scope().principal());
             let entry = Entry::new(
                 "user.password_changed",
@@ -202,7 +205,7 @@ pub(crate) async fn change_password(
                 .with(&session, entry.on("user", id).secret("password"))
                 .await?;
             // It was no guess.
-            throttle::unlock(&session, &email).await?;
+            throttle::unlock(&session, &email, id).await?;
             Ok::<_, Error>(())
         })
         .await

@@ -8,6 +8,7 @@ use brisk_db::Session;
 use jiff::Timestamp;
 
 use crate::error::Error;
+use crate::ids::UserId;
 use crate::model::throttle::{Scope, account, key};
 use crate::store::throttle::{CounterRow, Throttle, Try};
 
@@ -100,12 +101,36 @@ pub(crate) async fn failed(
     Ok(())
 }
 
-/// Forgets the guesses at an account.
-pub(crate) async fn unlock(session: &Session, email_norm: &str) -> Result<(), Error> {
+/// What guesses at somebody's second factor are counted under.
+pub(crate) fn code_key(tenant: TenantId, user: UserId) -> (Scope, [u8; 32]) {
+    let tenant = tenant.get().to_be_bytes();
+    (Scope::Mfa, key(&[&tenant, user.0.as_bytes()]))
+}
+
+/// Counts a guess at somebody's second factor before the code is looked at.
+///
+/// # Errors
+///
+/// [`Error::TooManyAttempts`] while there were too many.
+pub(crate) async fn reserve_code(
+    session: &Session,
+    ids: &Ids,
+    user: UserId,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let (scope, key) = code_key(session.tenant(), user);
+    let id = ids.uuid();
+    let rows = Throttle(session).count(scope, key, id, now).await?;
+    refuse(rows.iter().filter(|row| row.last_try_id != id), now)
+}
+
+/// Forgets the guesses at an account, at its second factor too.
+pub(crate) async fn unlock(session: &Session, email_norm: &str, user: UserId) -> Result<(), Error> {
     let own = account(Some(session.tenant()), email_norm);
     let email = key(&[email_norm.as_bytes()]);
+    let (_, code) = code_key(session.tenant(), user);
     Throttle(session)
-        .forget(own, account(None, email_norm), email)
+        .forget(own, account(None, email_norm), email, code)
         .await?;
     Ok(())
 }

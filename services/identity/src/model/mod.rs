@@ -10,4 +10,5 @@ pub mod session;
 pub mod slug;
 pub mod tenant_rules;
 pub mod throttle;
+pub mod totp;
 pub mod user;

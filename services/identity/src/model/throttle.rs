@@ -52,10 +52,17 @@ impl Scope {
     /// The rule of the scope.
     pub const fn rule(self) -> Rule {
         match self {
-            Self::Account | Self::Mfa => Rule {
+            Self::Account => Rule {
                 most: 5,
                 window: Duration::from_mins(15),
                 first_lock: Duration::from_secs(30),
+                longest_lock: Duration::from_mins(15),
+            },
+            // Three of a million codes are right at a time: 480 guesses a day find one in two years.
+            Self::Mfa => Rule {
+                most: 5,
+                window: Duration::from_mins(15),
+                first_lock: Duration::from_mins(15),
                 longest_lock: Duration::from_mins(15),
             },
             Self::Email => Rule {

@@ -53,7 +53,7 @@ struct Registered {
 }
 
 /// The scope of work before anybody is known.
-fn public(caller: &Caller) -> Scope {
+pub(super) fn public(caller: &Caller) -> Scope {
     caller.scope(TenantId::PLATFORM)
 }
 

@@ -5,6 +5,7 @@ mod client;
 mod cookies;
 mod device;
 mod me;
+mod mfa;
 mod oauth2;
 mod precondition;
 mod role;
@@ -26,6 +27,7 @@ pub(crate) fn router() -> OpenApiRouter<IdentityState> {
         .merge(auth::router())
         .merge(session::router())
         .merge(me::router())
+        .merge(mfa::router())
         .merge(setup::router())
         .merge(client::router())
         .merge(oauth2::router())

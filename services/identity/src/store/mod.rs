@@ -12,6 +12,7 @@ pub(crate) mod setup;
 pub(crate) mod system;
 pub(crate) mod tenant_admin;
 pub(crate) mod throttle;
+pub(crate) mod totp;
 pub(crate) mod user;
 pub(crate) mod user_admin;
 pub(crate) mod user_list;
@@ -36,6 +37,7 @@ pub(crate) fn statements() -> Vec<&'static dyn Declared> {
         system::STATEMENTS,
         tenant_admin::STATEMENTS,
         throttle::STATEMENTS,
+        totp::STATEMENTS,
         user::STATEMENTS,
         user_admin::STATEMENTS,
     ]

@@ -28,6 +28,8 @@ pub(crate) struct CandidateRow {
     pub(crate) sessions: i64,
     /// What the tenant sets for itself.
     pub(crate) settings: Json<Value>,
+    /// Whether a second factor is asked for.
+    pub(crate) has_totp: bool,
 }
 
 impl std::fmt::Debug for CandidateRow {
@@ -70,7 +72,9 @@ statements! {
              t.status AS tenant_status,
              (SELECT count(*) FROM identity_sessions s
                 WHERE s.tenant_id = u.tenant_id AND s.user_id = u.id AND s.revoked_at IS NULL AND s.idle_expires_at > $3) AS sessions,
-             t.settings
+             t.settings,
+             EXISTS (SELECT 1 FROM identity_totp f
+               WHERE f.tenant_id = u.tenant_id AND f.user_id = u.id AND f.confirmed_at IS NOT NULL) AS has_totp
            FROM identity_users u JOIN brisk_tenants t ON t.id = u.tenant_id
            WHERE u.email_norm = $1 AND u.deleted_at IS NULL AND (CAST($2 AS bigint) IS NULL OR u.tenant_id = $2)
            LIMIT 2";

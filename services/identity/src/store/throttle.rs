@@ -103,10 +103,16 @@ statements! {
                ELSE identity_login_throttle.window_started_at END
            RETURNING scope, locked_until, last_try_id";
 
-    /// Forgets what was counted for an account, by the two keys that it may have, and for its address.
-    pub(crate) FORGET(key: Vec<u8>, nameless: Vec<u8>, email_key: Vec<u8>) -> Affected
+    /// Forgets what was counted under one key.
+    pub(crate) SETTLE(scope: Scope, key: Vec<u8>) -> Affected
+        = "DELETE FROM identity_login_throttle WHERE scope = $1 AND key_hash = $2";
+
+    /// Forgets what was counted for an account, by the two keys that it may have, for its address and for its second
+    /// factor.
+    pub(crate) FORGET(key: Vec<u8>, nameless: Vec<u8>, email_key: Vec<u8>, code_key: Vec<u8>) -> Affected
         = "DELETE FROM identity_login_throttle
-           WHERE (scope = 'account' AND (key_hash = $1 OR key_hash = $2)) OR (scope = 'email' AND key_hash = $3)";
+           WHERE (scope = 'account' AND (key_hash = $1 OR key_hash = $2)) OR (scope = 'email' AND key_hash = $3)
+             OR (scope = 'mfa' AND key_hash = $4)";
 }
 
 /// The counters; their keys are hashes that contain the tenant where there is one.
@@ -165,8 +171,14 @@ impl Throttle<'_> {
         account: [u8; 32],
         nameless: [u8; 32],
         email: [u8; 32],
+        code: [u8; 32],
     ) -> Result<u64, Error> {
-        let params = (account.to_vec(), nameless.to_vec(), email.to_vec());
+        let params = (
+            account.to_vec(),
+            nameless.to_vec(),
+            email.to_vec(),
+            code.to_vec(),
+        );
         self.0.run(&FORGET, params).await
     }
 }

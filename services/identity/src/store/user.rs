@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::ids::UserId;
 use crate::model::email::Email;
 use crate::model::user::{User, UserStatus, name_norm};
+use crate::store::system::CandidateRow;
 
 /// A person as stored, without the password.
 #[derive(Clone, Debug, FromRow)]
@@ -103,6 +104,22 @@ statements! {
         = "UPDATE identity_users SET last_login_at = $3, password_hash = coalesce($4, password_hash)
            WHERE tenant_id = $1 AND id = $2";
 
+    /// A better hash of the same password.
+    pub(crate) BETTER_HASH(tenant: TenantId, id: UserId, better_hash: String) -> Affected
+        = "UPDATE identity_users SET password_hash = $3 WHERE tenant_id = $1 AND id = $2";
+
+    /// Somebody who is about to sign in.
+    pub(crate) CANDIDATE(tenant: TenantId, id: UserId, now: Timestamp) -> Option<CandidateRow>
+        = "SELECT u.id, u.tenant_id, u.password_hash, u.status, u.token_epoch, u.email_verified_at,
+             t.status AS tenant_status,
+             (SELECT count(*) FROM identity_sessions s
+                WHERE s.tenant_id = u.tenant_id AND s.user_id = u.id AND s.revoked_at IS NULL AND s.idle_expires_at > $3) AS sessions,
+             t.settings,
+             EXISTS (SELECT 1 FROM identity_totp f
+               WHERE f.tenant_id = u.tenant_id AND f.user_id = u.id AND f.confirmed_at IS NOT NULL) AS has_totp
+           FROM identity_users u JOIN brisk_tenants t ON t.id = u.tenant_id
+           WHERE u.tenant_id = $1 AND u.id = $2 AND u.deleted_at IS NULL";
+
     /// What people change about themselves.
     pub(crate) UPDATE_OWN(
         tenant: TenantId, id: UserId, full_name: String, name_norm: String, locale: Option<String>, metadata: Json<Value>,
@@ -128,6 +145,14 @@ statements! {
 pub(crate) struct Users<'a>(pub(crate) &'a Session);
 
 impl Users<'_> {
+    pub(crate) async fn candidate(
+        &self,
+        id: UserId,
+        now: Timestamp,
+    ) -> Result<Option<CandidateRow>, Error> {
+        self.0.run(&CANDIDATE, (self.0.tenant(), id, now)).await
+    }
+
     pub(crate) async fn get(&self, id: UserId) -> Result<Option<User>, Error> {
         let row = self.0.run(&GET, (self.0.tenant(), id)).await?;
         Ok(row.map(User::from))

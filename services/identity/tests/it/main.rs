@@ -9,6 +9,7 @@ mod isolation;
 mod journey;
 mod lessons;
 mod machines;
+mod mfa;
 mod model;
 mod nodes;
 mod people;

@@ -50,6 +50,10 @@ pub(crate) struct Ids {
     pub(crate) access: String,
     pub(crate) client: String,
     pub(crate) secret: String,
+    /// Between the password and the code.
+    pub(crate) mfa_token: String,
+    /// Of an authenticator app.
+    pub(crate) code: String,
     /// Differs for each call.
     pub(crate) n: usize,
 }
@@ -190,6 +194,15 @@ pub(crate) const ROUTES: &[Route] = {
         route("POST", "/auth/login", Public, Id::None, 200, 5)
             .body(login)
             .foreign(Foreign::Proof),
+        route("POST", "/auth/login/mfa", Public, Id::None, 200, 10)
+            .body(|ids| json!({"mfa_token": ids.mfa_token, "code": ids.code}))
+            .foreign(Foreign::Proof),
+        route("GET", "/auth/mfa/totp", Person, Id::None, 200, 1),
+        route("POST", "/auth/mfa/totp/enroll", Person, Id::None, 200, 4),
+        route("POST", "/auth/mfa/totp/confirm", Person, Id::None, 200, 7)
+            .body(|ids| json!({"code": ids.code}))
+            .foreign(Foreign::Proof),
+        route("DELETE", "/auth/mfa/totp", Person, Id::None, 204, 4),
         route("POST", "/auth/refresh", Public, Id::None, 200, 4)
             .body(|ids| json!({"refresh_token": ids.refresh}))
             .foreign(Foreign::Proof),
@@ -204,7 +217,7 @@ pub(crate) const ROUTES: &[Route] = {
         route("GET", "/users/me", Person, Id::None, 200, 0),
         route("PATCH", "/users/me", Person, Id::None, 200, 5)
             .body(|_| json!({"full_name": "Me Myself"})),
-        route("POST", "/users/me/password", Person, Id::None, 204, 9).body(password),
+        route("POST", "/users/me/password", Person, Id::None, 204, 10).body(password),
         route("GET", "/auth/sessions", Person, Id::None, 200, 1),
         route("DELETE", "/auth/sessions/{id}", Person, Id::Session, 204, 4).ends(),
         route("POST", "/auth/logout-all", Person, Id::None, 204, 5)
@@ -256,6 +269,14 @@ pub(crate) const ROUTES: &[Route] = {
             Id::User,
             204,
             5,
+        ),
+        route(
+            "DELETE",
+            "/users/{id}/totp",
+            May("users:update"),
+            Id::User,
+            204,
+            6,
         ),
         route(
             "GET",

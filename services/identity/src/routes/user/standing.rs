@@ -1,7 +1,7 @@
 //! Who may come in, and whose sessions end.
 
 use axum::extract::State;
-use brisk_http::{Auth, Json, Path, Problem, ProblemBody, RequirePermission as _};
+use brisk_http::{Auth, FreshAuth, Json, Path, Problem, ProblemBody, RequirePermission as _};
 use http::StatusCode;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -10,7 +10,7 @@ use super::super::device::From as Device;
 use super::super::session::{SessionBody, SessionList};
 use super::super::{allowed, home};
 use crate::ids::{SessionId, UserId};
-use crate::logic::user;
+use crate::logic::{mfa, user};
 use crate::model::user::UserDetail;
 use crate::state::IdentityState;
 
@@ -19,6 +19,7 @@ pub(super) fn router() -> OpenApiRouter<IdentityState> {
         .routes(routes!(activate))
         .routes(routes!(deactivate))
         .routes(routes!(unlock))
+        .routes(routes!(remove_totp))
         .routes(routes!(sessions, end_sessions))
 }
 
@@ -93,6 +94,31 @@ async fn unlock(
 ) -> Result<StatusCode, Problem> {
     let scope = allowed(&caller, "users:update")?;
     user::unlock(&state, &scope, id, &device).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Takes somebody's second factor away, for who has lost it. The password alone signs in until another is set up.
+#[utoipa::path(
+    delete,
+    path = "/users/{id}/totp",
+    tag = "users",
+    operation_id = "delete_user_totp",
+    params(("id" = String, Path, description = "the user")),
+    responses(
+        (status = 204),
+        (status = 401, body = ProblemBody),
+        (status = 403, body = ProblemBody),
+        (status = 404, body = ProblemBody),
+    )
+)]
+async fn remove_totp(
+    State(state): State<IdentityState>,
+    FreshAuth(caller): FreshAuth,
+    Device(device): Device,
+    Path(id): Path<UserId>,
+) -> Result<StatusCode, Problem> {
+    let scope = allowed(&caller, "users:update")?;
+    mfa::remove_of(&state, &scope, id, &device).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
