@@ -36,7 +36,7 @@ fn a_stranger_sets_it_up_signs_in_and_looks_after_people() {
     };
     let (status, page) = server.post("/setup", "", &form("short"));
     assert_eq!(
-        (status, page.contains("is too short")),
+        (status, page.contains("must have at least 12 characters")),
         (422, true),
         "{page}"
     );
