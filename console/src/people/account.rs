@@ -18,6 +18,9 @@ struct AccountPage {
     style: &'static str,
     me: Me,
     sessions: Vec<SessionLine>,
+    /// Whether a code is asked for at the sign-in.
+    has_app: bool,
+    recovery_codes: i64,
     trouble: Vec<String>,
     done: Option<&'static str>,
 }
@@ -98,7 +101,7 @@ impl SessionLine {
     }
 }
 
-async fn shown(
+pub(super) async fn shown(
     visitor: &mut Visitor,
     status: StatusCode,
     trouble: Vec<String>,
@@ -109,6 +112,7 @@ async fn shown(
         return visitor.instead(&me);
     }
     let sessions = visitor.get("/auth/sessions").await;
+    let factor = visitor.get("/auth/mfa/totp").await;
     let lines = sessions.body["sessions"]
         .as_array()
         .map(Vec::as_slice)
@@ -117,6 +121,8 @@ async fn shown(
         style: STYLE,
         me: Me::of(&me.body),
         sessions: lines.iter().map(SessionLine::of).collect(),
+        has_app: factor.body["enabled"] == true,
+        recovery_codes: factor.body["recovery_codes"].as_i64().unwrap_or_default(),
         trouble,
         done,
     };

@@ -8,6 +8,7 @@ mod asked;
 mod cookies;
 mod form;
 mod role;
+mod second_factor;
 mod sign_in;
 mod user;
 mod visitor;
@@ -49,10 +50,17 @@ impl People {
     pub(crate) fn router(self) -> Router {
         Router::new()
             .route("/sign-in", get(sign_in::page).post(sign_in::enter))
+            .route("/sign-in/code", post(second_factor::enter))
             .route("/sign-out", post(sign_in::leave))
             .route("/setup", get(sign_in::setup_page).post(sign_in::set_up))
             .route("/account", get(account::page))
             .route("/account/password", post(account::password))
+            .route("/account/second-factor", post(second_factor::begin))
+            .route(
+                "/account/second-factor/confirm",
+                post(second_factor::confirm),
+            )
+            .route("/account/second-factor/remove", post(second_factor::remove))
             .route("/account/sessions/{id}/end", post(account::end))
             .route("/account/sign-out-everywhere", post(account::end_all))
             .route("/people", get(user::list).post(user::invite))

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::form::Form;
+use super::second_factor::CodePage;
 use super::visitor::Visitor;
 use crate::policy::STYLE;
 use brisk_http::Query;
@@ -16,6 +17,8 @@ use brisk_http::Query;
 pub(super) struct Way {
     to: Option<String>,
     token: Option<String>,
+    /// Whether somebody who is signed in has to do it once more.
+    again: Option<String>,
 }
 
 /// The page at `/sign-in`.
@@ -41,7 +44,7 @@ struct SetupPage<'a> {
 }
 
 /// A path of ours; anything else, another host among it, is the account.
-fn own_path(to: Option<&str>) -> &str {
+pub(super) fn own_path(to: Option<&str>) -> &str {
     to.filter(|to| {
         let rest = to.strip_prefix('/');
         rest.is_some_and(|rest| !rest.starts_with(['/', '\\']))
@@ -50,16 +53,30 @@ fn own_path(to: Option<&str>) -> &str {
     .unwrap_or("/account")
 }
 
+/// To the sign-in, for what needs one of the last minutes.
+pub(super) fn again(to: &str) -> Response {
+    let query: String = form_urlencoded::Serializer::new(String::new())
+        .append_pair("again", "1")
+        .append_pair("to", to)
+        .finish();
+    Redirect::to(&format!("/sign-in?{query}")).into_response()
+}
+
 pub(super) async fn page(mut visitor: Visitor, Query(way): Query<Way>) -> Response {
     let to = own_path(way.to.as_deref());
-    if visitor.is_known() && visitor.get("/users/me").await.status.is_success() {
+    let once_more = way.again.is_some();
+    if !once_more && visitor.is_known() && visitor.get("/users/me").await.status.is_success() {
         return visitor.with_cookies(Redirect::to(to).into_response());
     }
     visitor.page(
         StatusCode::OK,
         &SignInPage {
             style: STYLE,
-            trouble: Vec::new(),
+            trouble: if once_more {
+                vec!["Please sign in once more; it was a while ago.".to_owned()]
+            } else {
+                Vec::new()
+            },
             to,
             email: "",
             tenant: "",
@@ -78,6 +95,10 @@ pub(super) async fn enter(mut visitor: Visitor, form: Form) -> Response {
     let answer = visitor.ask_as_nobody("/auth/login", body).await;
     if answer.status.is_success() && visitor.take(&answer) {
         return visitor.with_cookies(Redirect::to(to).into_response());
+    }
+    if answer.text("code") == "mfa-required" {
+        let page = CodePage::new(to, answer.text("mfa_token"), Vec::new());
+        return visitor.page(StatusCode::OK, &page);
     }
     visitor.page(
         answer.status,

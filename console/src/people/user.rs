@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::account::{Me, minute, words};
 use super::asked::{Answer, text};
 use super::form::Form;
+use super::sign_in::again;
 use super::visitor::Visitor;
 use crate::policy::STYLE;
 
@@ -206,6 +207,10 @@ pub(super) async fn act(
             let path = format!("/users/{id}/sessions");
             visitor.ask(Method::DELETE, &path, None).await
         }
+        "remove-second-factor" => {
+            let path = format!("/users/{id}/totp");
+            visitor.ask(Method::DELETE, &path, None).await
+        }
         "give" | "take" => {
             let Some(role) = form
                 .filled("role")
@@ -231,6 +236,9 @@ pub(super) async fn act(
     };
     if answer.status.is_success() {
         return visitor.with_cookies(Redirect::to(&format!("/people/{id}")).into_response());
+    }
+    if answer.text("code") == "reauthentication-required" {
+        return visitor.with_cookies(again(&format!("/people/{id}")));
     }
     shown(&mut visitor, id, answer.trouble()).await
 }

@@ -130,3 +130,90 @@ fn a_stranger_sets_it_up_signs_in_and_looks_after_people() {
     );
     assert_eq!(server.terminate().0, Some(0));
 }
+
+/// What stands between two parts of a page.
+fn between<'a>(page: &'a str, before: &str, after: &str) -> &'a str {
+    let rest = page
+        .split_once(before)
+        .unwrap_or_else(|| panic!("{before} in {page}"));
+    rest.1.split(after).next().unwrap()
+}
+
+#[test]
+fn a_phone_becomes_the_second_factor_and_a_code_on_paper_does_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Server::start(folder.path(), &["--no-demo"]);
+    let token = server
+        .line("Set up")
+        .trim()
+        .rsplit('=')
+        .next()
+        .unwrap()
+        .to_owned();
+    let password = PASSWORD.replace(' ', "+");
+    let form =
+        format!("token={token}&email=root%40ops.example&full_name=Root+Person&password={password}");
+    let root = cookies(&server.post("/setup", "", &form).1);
+    let (status, page) = server.post("/account/second-factor", &root, "");
+    assert_eq!(status, 200, "{page}");
+    assert!(page.contains("<svg") && page.contains("Turn it on"));
+    let secret = between(&page, "Type this key: <code>", "<");
+    let address = between(&page, "name=\"address\" value=\"", "\"");
+    let fields = format!("secret={secret}&address=x&code=");
+    let path = "/account/second-factor/confirm";
+    let (status, page) = server.post(path, &root, &format!("{fields}000000"));
+    assert!(address.starts_with("otpauth://totp/Brisk:"), "{address}");
+    assert_eq!(status, 422);
+    assert!(
+        page.contains("is not the code that the app shows now"),
+        "{page}"
+    );
+    let phone =
+        totp_rs::Builder::new().with_secret(totp_rs::Secret::try_from_base32(secret).unwrap());
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    let code = phone.build().unwrap().generate(now).to_string();
+    let (status, page) = server.post(path, &root, &format!("{fields}{code}"));
+    assert_eq!(
+        (status, page.contains("Keep these codes")),
+        (200, true),
+        "{page}"
+    );
+    let paper = between(&page, "<li><code>", "<").to_owned();
+    let account = server.get("/account", &root).1;
+    assert!(account.contains("10 recovery codes are left"), "{account}");
+
+    let credentials = format!("to=%2Faccount&email=root%40ops.example&password={password}");
+    let (status, page) = server.post("/sign-in", "", &credentials);
+    assert_eq!(
+        (status, page.contains("One more step")),
+        (200, true),
+        "{page}"
+    );
+    let mfa = between(&page, "name=\"mfa_token\" value=\"", "\"");
+    let shown = |code: &str| {
+        let form = format!("to=%2Faccount&mfa_token={mfa}&code={code}");
+        server.post("/sign-in/code", "", &form)
+    };
+    let (status, page) = shown("000000");
+    assert_eq!(
+        (status, page.contains("The code is not right")),
+        (401, true),
+        "{page}"
+    );
+    let (status, answer) = shown(&paper);
+    assert_eq!((status, location(&answer)), (303, "/account"));
+    let account = server.get("/account", &cookies(&answer)).1;
+    assert!(account.contains("9 recovery codes are left"), "{account}");
+    // What was shown with the code counts no more: back to the password.
+    let (status, answer) = shown(&paper);
+    assert_eq!(
+        (status, location(&answer)),
+        (303, "/sign-in?again=1&to=%2Faccount")
+    );
+    let (_, page) = server.post("/account/second-factor/remove", &root, "");
+    assert!(
+        page.contains("Your password alone signs you in now"),
+        "{page}"
+    );
+    assert_eq!(server.terminate().0, Some(0));
+}
