@@ -5,6 +5,9 @@
     reason = "a test that cannot go on should say where"
 )]
 
+mod browsers;
+mod cut;
+mod foreign;
 mod isolation;
 mod journey;
 mod lessons;

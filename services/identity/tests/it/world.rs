@@ -137,7 +137,12 @@ impl TestApp {
 
     /// Starts one more node.
     pub(crate) async fn add_node(&mut self) {
-        let node = start(&self.place.url(), &self.clock, self.extra).await;
+        self.add_node_at(&self.place.url()).await;
+    }
+
+    /// Starts one more node, which finds the database at `url`.
+    pub(crate) async fn add_node_at(&mut self, url: &str) {
+        let node = start(url, &self.clock, self.extra).await;
         self.clients.push(Client::new(node.address()));
         self.clean.push(NoFindings::of(node.kit()));
         self.nodes.push(node);
