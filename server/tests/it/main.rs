@@ -5,6 +5,8 @@
 )]
 
 mod commands;
+mod isolation;
 mod people;
 mod program;
+mod refresh;
 mod serve;

@@ -92,18 +92,50 @@ impl Server {
         self.send("POST", path, &format!("{kind}{headers}"), form)
     }
 
+    /// Sends a request with a JSON body, which may be empty; answers the status and the body.
+    pub(crate) fn call(
+        &self,
+        method: &str,
+        path: &str,
+        token: &str,
+        body: &serde_json::Value,
+    ) -> (u16, String) {
+        let mut headers = String::new();
+        if !token.is_empty() {
+            headers = format!("authorization: Bearer {token}\r\n");
+        }
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            headers.push_str("content-type: application/json\r\n");
+            body.to_string()
+        };
+        let (status, answer) = self.send(method, path, &headers, &body);
+        let body = answer.split_once("\r\n\r\n").map(|(_, body)| body);
+        (status, body.unwrap_or_default().to_owned())
+    }
+
     fn send(&self, method: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let length = body.len();
-        let request = format!(
-            "{method} {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
-        );
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).unwrap();
-        let status = text.split(' ').nth(1).unwrap().parse().unwrap();
-        (status, text)
+        send(&self.address, method, path, headers, body).unwrap()
+    }
+
+    /// Sends JSON to a server that may end meanwhile; none where no whole answer came.
+    pub(crate) fn try_call(
+        address: &str,
+        method: &str,
+        path: &str,
+        body: &serde_json::Value,
+    ) -> Option<(u16, String)> {
+        let kind = "content-type: application/json\r\n";
+        let (status, answer) = send(address, method, path, kind, &body.to_string()).ok()?;
+        let (_, body) = answer.split_once("\r\n\r\n")?;
+        Some((status, body.to_owned()))
+    }
+
+    /// Ends it as a power cut would.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     /// Sends SIGTERM; answers the exit status and what else it had written.
@@ -122,4 +154,26 @@ impl Drop for Server {
         self.child.kill().ok();
         self.child.wait().ok();
     }
+}
+
+/// Status and everything else of one answer.
+fn send(
+    address: &str,
+    method: &str,
+    path: &str,
+    headers: &str,
+    body: &str,
+) -> std::io::Result<(u16, String)> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let length = body.len();
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
+    );
+    stream.write_all(request.as_bytes())?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text)?;
+    let status = text.split(' ').nth(1).and_then(|word| word.parse().ok());
+    let status = status.ok_or(std::io::ErrorKind::UnexpectedEof)?;
+    Ok((status, text))
 }
