@@ -161,6 +161,9 @@ pub struct DatabaseSettings {
     pub retry_reads: bool,
     /// PostgreSQL: whether `url` is that of a pooler in transaction mode, such as `PgBouncer`.
     pub pooler_safe: bool,
+    /// PostgreSQL: whether the server itself keeps tenants apart by row security, as a second wall behind the conditions of the
+    /// statements.
+    pub row_security: bool,
     /// PostgreSQL: the server itself, past the pooler; for migrations and the change stream.
     pub direct_url: Option<DatabaseUrl>,
     /// PostgreSQL: a streaming replica that answers reads of callers whose writes it has.
@@ -203,6 +206,7 @@ impl Default for DatabaseSettings {
             idle_ping: postgres.idle_ping,
             retry_reads: postgres.retry_reads,
             pooler_safe: postgres.pooler_safe,
+            row_security: postgres.row_security,
             direct_url: None,
             replica_url: None,
             replica_lag: postgres.replica_lag,
@@ -268,6 +272,9 @@ impl DatabaseSettings {
                 problems.add(key, "means nothing on SQLite");
             }
         }
+        if self.row_security && self.url.is_sqlite() {
+            problems.add("row_security", "means nothing on SQLite");
+        }
         if self.pooler_safe && self.url.is_sqlite() {
             problems.add("pooler_safe", "means nothing on SQLite");
         } else if self.pooler_safe && self.direct_url.is_none() {
@@ -310,6 +317,7 @@ impl DatabaseSettings {
         config.postgres.idle_ping = self.idle_ping;
         config.postgres.retry_reads = self.retry_reads;
         config.postgres.pooler_safe = self.pooler_safe;
+        config.postgres.row_security = self.row_security;
         config.postgres.direct_url = self.direct_url.clone().map(|url| url.0);
         config.postgres.replica_url = self.replica_url.clone().map(|url| url.0);
         config.postgres.replica_lag = self.replica_lag;
@@ -388,6 +396,7 @@ mod tests {
             idle_ping: ms(11),
             retry_reads: false,
             pooler_safe: true,
+            row_security: true,
             direct_url: Some(url("server")),
             replica_url: Some(url("replica")),
             replica_lag: ms(12),
@@ -409,7 +418,7 @@ mod tests {
             (postgres.max_age, postgres.idle_close, postgres.idle_ping),
             (ms(9), ms(10), ms(11))
         );
-        assert!(!postgres.retry_reads && postgres.pooler_safe);
+        assert!(!postgres.retry_reads && postgres.pooler_safe && postgres.row_security);
         assert_eq!(postgres.direct_url.as_deref(), Some("postgres://server/x"));
         assert_eq!(
             (postgres.replica_url.as_deref(), postgres.replica_lag),

@@ -76,6 +76,10 @@ pub struct PostgresConfig {
     /// Whether the address is that of a pooler in transaction mode, such as `PgBouncer`: nothing then stays prepared, and
     /// no setting of a session is used. Default false.
     pub pooler_safe: bool,
+    /// Whether the server itself keeps tenants apart by row security, as a second wall behind the conditions of the
+    /// statements. The role must be no superuser and have no BYPASSRLS, and all nodes of a database decide alike. Each
+    /// statement then takes a transaction on a connection of the pool. Default false.
+    pub row_security: bool,
     /// The server itself, past the pooler, for what needs a session: migrations and the change stream.
     pub direct_url: Option<String>,
     /// A streaming replica of the server, itself and not a pooler or a balancer before it: it answers reads of callers
@@ -102,6 +106,7 @@ impl Default for PostgresConfig {
             slow_apart: SLOW_APART,
             retry_reads: true,
             pooler_safe: false,
+            row_security: false,
             direct_url: None,
             replica_url: None,
             replica_lag: Duration::from_secs(1),

@@ -5,6 +5,7 @@ use refinery::{Migration, Runner};
 use crate::capture::{migrated_postgres, migrated_sqlite};
 use crate::database::{Db, Engine};
 use crate::error::Error;
+use crate::postgres::wall;
 
 /// The kit's own tables, before everybody else's: migrations declare in them what is captured.
 const OWN: MigrationSet = crate::migrations!("db");
@@ -82,6 +83,8 @@ impl Db {
                     .execute("SELECT pg_advisory_lock($1)", &[&LOCK])
                     .await
                     .map_err(fail)?;
+                // What a migration changes is of all tenants.
+                wall::enter(&client).await.map_err(fail)?;
                 let mut applied = 0;
                 for set in &sets {
                     let report = set
@@ -92,6 +95,8 @@ impl Db {
                     applied += report.applied_migrations().len();
                 }
                 migrated_postgres(&client, self.hub(), capture).await?;
+                wall::migrated(&client, engine.has_walls()).await?;
+                wall::leave(&client).await.map_err(fail)?;
                 client
                     .execute("SELECT pg_advisory_unlock($1)", &[&LOCK])
                     .await

@@ -22,7 +22,7 @@ fn renewed(answer: &(u16, String)) -> Option<String> {
 fn a_power_cut_in_the_middle_of_refreshes_loses_no_session() {
     let folder = tempfile::tempdir().unwrap();
     let args = ["--no-demo"];
-    let settings = "[identity]\nregister_limit_per_min = 0\n";
+    let settings = "[identity]\nregister_limit_per_min = 0\nrefresh_limit_per_min = 0\n";
     std::fs::write(folder.path().join("brisk.toml"), settings).unwrap();
     let mut server = Server::start(folder.path(), &args);
     let mut tokens: Vec<String> = (0..4)

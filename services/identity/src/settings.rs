@@ -58,6 +58,8 @@ pub struct IdentitySettings {
     pub login_limit_per_min: u32,
     /// Registrations from one address in a minute; 0 is off.
     pub register_limit_per_min: u32,
+    /// Refreshes of one session in a minute; a client that lost its answer and asks again is not counted. 0 is off.
+    pub refresh_limit_per_min: u32,
     /// Characters of a password at least.
     pub password_min: usize,
     /// Whether passwords must have four classes of characters, as some rules of old ask.
@@ -88,6 +90,7 @@ impl Default for IdentitySettings {
             sessions_on_limit: OnLimit::End,
             login_limit_per_min: 20,
             register_limit_per_min: 10,
+            refresh_limit_per_min: 30,
             password_min: 12,
             legacy_complexity: false,
             housekeeping: Duration::from_mins(10),

@@ -56,7 +56,7 @@ impl Addresses {
                 replica: replica.as_ref().map(lanes),
                 relay: direct.as_ref().map(|address| with_limits(address, &lane)),
                 direct: direct.map(|address| with_limits(&address, &own)),
-                begin: Begin::with_limits(&own),
+                begin: Begin::with_limits(&own).with_walls(config.row_security),
                 checkout: plain.clone(),
                 lanes: plain,
             });
@@ -65,7 +65,7 @@ impl Addresses {
             replica: replica.as_ref().map(lanes),
             relay: Some(with_limits(direct.as_ref().unwrap_or(&plain), &lane)),
             direct: Some(with_limits(direct.as_ref().unwrap_or(&plain), &own)),
-            begin: Begin::default(),
+            begin: Begin::default().with_walls(config.row_security),
             checkout: with_limits(&plain, &own),
             lanes: lanes(&plain),
         })

@@ -37,8 +37,8 @@ pub(super) struct Plan {
 /// only a cast can fill.
 pub(super) async fn plan(client: &Held, insert: Insert) -> Result<Result<Plan, Insert>, Error> {
     let plain = insert.on_conflict == OnConflict::Fail && insert.returning.is_none();
-    // A copy needs a name for its statement, which a pooler does not keep.
-    if !plain || insert.rows.len() < WORTH_ROWS || client.is_pooled() {
+    // A copy needs a name for its statement, which a pooler does not keep, and is refused where there is row security.
+    if !plain || insert.rows.len() < WORTH_ROWS || client.is_pooled() || client.is_walled {
         return Ok(Err(insert));
     }
     let fail = |e| execute::error(insert.statement, e);

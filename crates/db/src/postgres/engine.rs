@@ -117,6 +117,7 @@ impl Postgres {
     ) -> Result<(S::Out, u64), Error> {
         let parts = &self.parts;
         if let Some(replica) = &parts.replica
+            && !parts.pool.has_walls()
             && !(call.writes || call.slow)
             && sight.allows_replica(scope)
         {
@@ -136,6 +137,11 @@ impl Postgres {
         self.parts.replica.is_some()
     }
 
+    /// Whether the server itself keeps tenants apart.
+    pub(crate) fn has_walls(&self) -> bool {
+        self.parts.pool.has_walls()
+    }
+
     /// Notes that the caller has written now.
     pub(crate) fn wrote(&self, scope: &Scope, sight: &Sight) {
         if let Some(replica) = &self.parts.replica {
@@ -149,7 +155,7 @@ impl Postgres {
         tenant: TenantId,
     ) -> Result<(S::Out, u64), Error> {
         let parts = &self.parts;
-        if call.slow {
+        if call.slow || parts.pool.has_walls() {
             return parts.pool.run::<S>(call, tenant, None).await;
         }
         let recent = parts.pace.of(&call);

@@ -23,6 +23,8 @@ pub(crate) struct Link {
     prepared: Mutex<HashMap<Box<str>, Statement>>,
     /// Behind a pooler, which keeps nothing prepared.
     types: Option<Arc<Types>>,
+    /// Whether its tables have row security, which allows no `COPY`.
+    pub(super) is_walled: bool,
     /// From when on it is not given out any more.
     retire_at: Instant,
     /// When the server was last heard of.
@@ -48,6 +50,7 @@ impl Link {
             }),
             prepared: Mutex::default(),
             types,
+            is_walled: false,
             retire_at: now + age,
             heard_at: now,
             used_at: now,

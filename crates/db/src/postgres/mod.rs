@@ -22,6 +22,7 @@ mod sizes;
 mod transaction;
 mod types;
 mod upkeep;
+pub(crate) mod wall;
 
 pub(crate) use engine::Postgres;
 pub(crate) use execute::error;

@@ -85,7 +85,7 @@ impl Pool {
         let opening = self.home.opening();
         let began = Instant::now();
         let connecting = Link::connect(&self.address, self.types.clone(), jittered(self.max_age));
-        let link = match timeout(self.connect_wait, connecting).await {
+        let mut link = match timeout(self.connect_wait, connecting).await {
             Ok(Ok(link)) => link,
             Ok(Err(e)) => {
                 return Err(match execute::error(name, e) {
@@ -95,6 +95,7 @@ impl Pool {
             }
             Err(late) => return Err(Error::unavailable(name, late)),
         };
+        link.is_walled = self.begin.has_walls();
         opening.made();
         self.home.meters.made(began.elapsed());
         Ok(link)
@@ -110,7 +111,10 @@ impl Pool {
         let client = self.checkout(call.name, tenant).await?;
         let _clock = recent.map(Clock::start);
         if client.is_pooled() {
-            return self.run_framed::<S>(&client, &call).await;
+            return self.run_framed::<S>(&client, &call, tenant).await;
+        }
+        if self.begin.has_walls() {
+            return self.run_walled::<S>(&client, &call, tenant).await;
         }
         let mut result = run::<S>(&client, &call).await;
         if result.as_ref().is_err_and(execute::is_stale) {
@@ -125,10 +129,12 @@ impl Pool {
         &self,
         client: &Held,
         call: &Call,
+        tenant: TenantId,
     ) -> Result<(S::Out, u64), Error> {
         let mut spare = true;
+        let begin = self.begin.text("BEGIN", tenant);
         loop {
-            plain(client, call.name, &self.begin.text("BEGIN")).await?;
+            plain(client, call.name, &begin).await?;
             let result = run::<S>(client, call).await;
             let end = if result.is_ok() { "COMMIT" } else { "ROLLBACK" };
             let ended = plain(client, call.name, end).await;
@@ -143,6 +149,38 @@ impl Pool {
         }
     }
 
+    /// The same with row security: beginning, statement and end travel together, in one round trip.
+    async fn run_walled<S: Shape>(
+        &self,
+        client: &Held,
+        call: &Call,
+        tenant: TenantId,
+    ) -> Result<(S::Out, u64), Error> {
+        let fail = |e| execute::error(call.name, e);
+        let begin = self.begin.text("BEGIN", tenant);
+        let mut spare = true;
+        loop {
+            let ready = client.ready(call.postgres_text()).await.map_err(fail)?;
+            // Each is sent at its first poll, so in this order. After a refusal the server takes COMMIT for ROLLBACK.
+            let (started, result, ended) = futures::join!(
+                plain(client, call.name, &begin),
+                execute::run::<S>(client, call.name, &ready, &call.values),
+                plain(client, call.name, "COMMIT"),
+            );
+            if ended.is_ok() {
+                client.clean();
+            }
+            match result {
+                Err(e) if spare && execute::is_stale(&e) => {
+                    client.forget(call.postgres_text());
+                    spare = false;
+                }
+                Err(e) => return Err(e),
+                Ok(answer) => return started.and(ended).map(|()| answer),
+            }
+        }
+    }
+
     /// Asks for the types of a text's parameters, behind a pooler.
     pub(super) async fn ask_types(
         &self,
@@ -150,12 +188,17 @@ impl Pool {
         tenant: TenantId,
     ) -> Result<Arc<[Type]>, Error> {
         let client = self.checkout(call.name, tenant).await?;
-        plain(&client, call.name, &self.begin.text("BEGIN")).await?;
+        plain(&client, call.name, &self.begin.text("BEGIN", tenant)).await?;
         let asked = client.prepare(call.postgres_text()).await;
         let types = asked.map(|statement| statement.params().into());
         plain(&client, call.name, "ROLLBACK").await?;
         client.clean();
         types.map_err(|e| execute::error(call.name, e))
+    }
+
+    /// Whether each statement needs a transaction, which says whose rows it is for.
+    pub(super) const fn has_walls(&self) -> bool {
+        self.begin.has_walls()
     }
 
     pub(super) async fn batch(
@@ -164,7 +207,7 @@ impl Pool {
         tenant: TenantId,
     ) -> Result<Vec<Outcome>, Error> {
         let client = self.checkout(batch.name(), tenant).await?;
-        let begin = self.begin.text("BEGIN");
+        let begin = self.begin.text("BEGIN", tenant);
         let outcomes = pipeline::run(&client, batch, pipeline::Frame::Whole(&begin)).await;
         // Every answer is in, that to COMMIT or ROLLBACK too.
         client.clean();
@@ -178,7 +221,7 @@ impl Pool {
         tenant: TenantId,
     ) -> Result<PostgresTransaction, Error> {
         let mut spare = true;
-        let begin = self.begin.text(isolation);
+        let begin = self.begin.text(isolation, tenant);
         loop {
             let client = self.checkout("db.begin", tenant).await?;
             match plain(&client, "db.begin", &begin).await {

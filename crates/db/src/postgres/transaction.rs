@@ -3,16 +3,23 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use brisk_core::TenantId;
+
 use super::held::Held;
 use super::pipeline;
 use super::pool::{again, plain, run};
+use super::wall;
 use crate::batch::{Batch, Outcome};
 use crate::error::Error;
 use crate::statement::{Call, Shape};
 
-/// How transactions begin. Behind a pooler they bring the limits along that a session has elsewhere.
+/// How transactions begin. Behind a pooler they bring the limits along that a session has elsewhere, and with row security
+/// they say whose rows they are for.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Begin(String);
+pub(super) struct Begin {
+    limits: String,
+    walls: bool,
+}
 
 impl Begin {
     /// Each of them with these limits, set for the transaction alone.
@@ -24,11 +31,29 @@ impl Begin {
             write!(text, "; SET LOCAL {setting} = {limit}")
                 .expect("writing to a String cannot fail");
         }
-        Self(text)
+        Self {
+            limits: text,
+            walls: false,
+        }
     }
 
-    pub(super) fn text(&self, begin: &str) -> String {
-        format!("{begin}{}", self.0)
+    /// The same with row security, or without.
+    pub(super) fn with_walls(self, walls: bool) -> Self {
+        Self { walls, ..self }
+    }
+
+    /// Whether each statement needs a transaction, which says whose rows it is for.
+    pub(super) const fn has_walls(&self) -> bool {
+        self.walls
+    }
+
+    pub(super) fn text(&self, begin: &str, tenant: TenantId) -> String {
+        let limits = &self.limits;
+        if self.walls {
+            format!("{begin}{limits}{}", wall::within(tenant))
+        } else {
+            format!("{begin}{limits}")
+        }
     }
 }
 

@@ -40,4 +40,5 @@ mod together;
 mod transactions;
 mod values;
 mod verify;
+mod wall;
 mod writes;

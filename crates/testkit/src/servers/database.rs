@@ -16,6 +16,7 @@ pub struct Database {
     admin: Psql,
     own: Psql,
     name: String,
+    has_owner: bool,
 }
 
 impl Database {
@@ -26,7 +27,28 @@ impl Database {
             admin: admin.clone(),
             own: admin.on(&name),
             name,
+            has_owner: false,
         })
+    }
+
+    /// Gives the database, with all that is made in it from now on, to a user of its own who is no superuser; answers the
+    /// address for that user, who is dropped with the database.
+    ///
+    /// # Errors
+    ///
+    /// When the server refuses.
+    pub fn give_to_plain_owner(&mut self) -> Result<String> {
+        let (name, password) = (&self.name, random_word()?);
+        self.has_owner = true;
+        self.admin.run(&[
+            &format!("CREATE ROLE {name} LOGIN NOSUPERUSER NOBYPASSRLS PASSWORD '{password}'"),
+            &format!("ALTER DATABASE {name} OWNER TO {name}"),
+        ])?;
+        // Where the schema does not belong to whoever has the database.
+        self.own
+            .run(&[&format!("ALTER SCHEMA public OWNER TO {name}")])?;
+        let place = self.own.address().host_and_port();
+        Ok(format!("postgres://{name}:{password}@{place}/{name}"))
     }
 
     /// Its address, for a user with all rights.
@@ -81,6 +103,10 @@ impl Drop for Database {
         let statement = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
         // A server that a test has ended on purpose took the database along.
         drop(self.admin.run(&[&statement]));
+        if self.has_owner {
+            let statement = format!("DROP ROLE IF EXISTS {}", self.name);
+            drop(self.admin.run(&[&statement]));
+        }
     }
 }
 

@@ -17,6 +17,21 @@ crate::on_both!(
     junk_is_refused_and_breaks_nothing,
 );
 
+/// Where the server itself keeps tenants apart, everybody gets the same answers.
+mod walled {
+    use crate::world::TestApp;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn every_route_asks_for_its_role() {
+        super::every_route_asks_for_its_role(TestApp::walled().await).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn rows_of_another_tenant_do_not_exist() {
+        super::rows_of_another_tenant_do_not_exist(TestApp::walled().await).await;
+    }
+}
+
 /// Ids of rows of a tenant, one of each kind.
 struct Rows {
     slug: &'static str,

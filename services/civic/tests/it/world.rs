@@ -128,6 +128,9 @@ pub(crate) struct TestApp {
     pub(crate) acme: Tenant,
     pub(crate) other: Tenant,
     pub(crate) platform_key: String,
+    /// How the nodes find the database, and what they are told besides.
+    url: String,
+    more: &'static [(&'static str, &'static str)],
     clients: Vec<Client>,
     /// A wasteful request or job fails the test at its end.
     clean: Vec<NoFindings>,
@@ -147,7 +150,21 @@ impl TestApp {
     }
 
     pub(crate) async fn postgres() -> Self {
+        if std::env::var_os("BRISK_TEST_ROW_SECURITY").is_some() {
+            return Self::walled().await;
+        }
         Self::at(Place::Postgres(Box::new(postgres().await))).await
+    }
+
+    /// On PostgreSQL, where the server itself keeps tenants apart.
+    pub(crate) async fn walled() -> Self {
+        let mut database = Postgres::shared().database().unwrap();
+        let url = database.give_to_plain_owner().unwrap();
+        let place = Place::Postgres(Box::new(database));
+        let app = Self::made(place, &url, &[("database.row_security", "true")]).await;
+        let walls = "SELECT count(*) FROM pg_policy WHERE polname = 'brisk_tenant'";
+        assert!(app.place.number(walls) > 10);
+        app
     }
 
     pub(crate) async fn at(place: Place) -> Self {
@@ -157,13 +174,19 @@ impl TestApp {
 
     /// As [`TestApp::at`], where the program reaches the database at another address than the test does.
     pub(crate) async fn by_way_of(place: Place, url: &str) -> Self {
+        Self::made(place, url, &[]).await
+    }
+
+    async fn made(place: Place, url: &str, more: &'static [(&'static str, &'static str)]) -> Self {
         let clock = Clock::system();
-        let running = start(url, &clock).await;
+        let running = start_app(app_with(url, more), &clock).await;
         let acme = Tenant::new(running.kit(), "acme", TenantKind::City).await;
         let other = Tenant::new(running.kit(), "other", TenantKind::Hotel).await;
         let platform_key = key(running.kit(), None, Role::PlatformAdmin).await;
         Self {
             place,
+            url: url.to_owned(),
+            more,
             clients: vec![Client::new(running.address())],
             clean: vec![watched(&running)],
             nodes: vec![running],
@@ -185,7 +208,8 @@ impl TestApp {
         for node in self.nodes.drain(..) {
             node.stop().await.unwrap();
         }
-        let node = start(&self.place.url(), &self.clock).await;
+        let app = app_with(&self.url, self.more);
+        let node = start_app(app, &self.clock).await;
         self.clean.push(watched(&node));
         self.nodes.push(node);
         self.clients = vec![Client::new(self.nodes[0].address())];
@@ -199,7 +223,8 @@ impl TestApp {
 
     /// The same with more settings.
     pub(crate) async fn add_node_with(&mut self, more: &[(&str, &str)]) {
-        let app = app_with(&self.place.url(), more);
+        let more = [self.more, more].concat();
+        let app = app_with(&self.url, &more);
         let node = start_app(app, &self.clock).await;
         self.clients.push(Client::new(node.address()));
         self.clean.push(watched(&node));

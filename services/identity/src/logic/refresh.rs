@@ -1,5 +1,7 @@
 //! A refresh token for the next one.
 
+use std::time::Duration;
+
 use brisk_auth::TenantStatus;
 use brisk_core::Scope;
 use brisk_db::Session;
@@ -17,6 +19,9 @@ use crate::store::refresh_token::{NewRefreshTokenRow, RefreshTokens};
 use crate::store::session::{Sessions, StandingRow};
 use crate::store::system::{AllTenants, ShownRow};
 
+/// What the pace of refreshes is counted over.
+const MINUTE: Duration = Duration::from_mins(1);
+
 /// How a refresh ended, where it ended well enough to be committed.
 enum Ended {
     Granted(Granted),
@@ -32,7 +37,8 @@ enum Ended {
 ///
 /// # Errors
 ///
-/// [`Error::InvalidRefreshToken`], [`Error::RefreshTokenReused`], [`Error::AccountDisabled`], [`Error::TenantSuspended`].
+/// [`Error::InvalidRefreshToken`], [`Error::RefreshTokenReused`], [`Error::AccountDisabled`], [`Error::TenantSuspended`];
+/// [`Error::TooManyAttempts`] for a session that asks more often than the settings allow, whose token stays good.
 pub(crate) async fn refresh(
     state: &IdentityState,
     scope: &Scope,
@@ -45,6 +51,7 @@ pub(crate) async fn refresh(
         Ok(Ended::Again(_)) => "retry",
         Ok(Ended::Refused(Error::RefreshTokenReused)) => "reused",
         Ok(Ended::Refused(_)) | Err(Error::InvalidRefreshToken(_)) => "refused",
+        Err(Error::TooManyAttempts { .. }) => "throttled",
         Err(_) => "error",
     };
     counter!("brisk_identity_refresh_total", "result" => result).increment(1);
@@ -94,12 +101,23 @@ async fn advance(
     presented: &str,
 ) -> Result<Ended, Error> {
     let now = state.clock.now();
-    let standing = Sessions(session).standing(row.session_id).await?;
+    let pace = state.settings.refresh_limit_per_min;
+    let standing = Sessions(session)
+        .standing(row.session_id, i64::from(pace))
+        .await?;
     let standing = match usable(standing, now) {
         Ok(standing) => standing,
         // The token stays used.
         Err(refusal) => return Ok(Ended::Refused(refusal)),
     };
+    if let Some(from) = standing.paced_from.filter(|_| pace > 0) {
+        let age = Duration::try_from(now.duration_since(from)).unwrap_or_default();
+        if age < MINUTE {
+            let wait = (MINUTE - age).max(Duration::from_secs(1));
+            // Undone with the transaction: the token stays good for later.
+            return Err(Error::TooManyAttempts { wait });
+        }
+    }
     let generation = row.generation + 1;
     let idle_end = state
         .settings
@@ -147,7 +165,7 @@ async fn shown_again(
     if row.expires_at <= now {
         return Err(Error::InvalidRefreshToken("it has ended"));
     }
-    let standing = Sessions(session).standing(row.session_id).await?;
+    let standing = Sessions(session).standing(row.session_id, 0).await?;
     let standing = match usable(standing, now) {
         Ok(standing) => standing,
         Err(refusal) => return Ok(Ended::Refused(refusal)),

@@ -54,21 +54,26 @@ pub(crate) struct StandingRow {
     pub(crate) deleted_at: Option<Timestamp>,
     pub(crate) token_epoch: i64,
     pub(crate) tenant_status: TenantStatus,
+    /// When the token was given out that stands as many refreshes back as a minute may have.
+    pub(crate) paced_from: Option<Timestamp>,
 }
 
 statements! {
     prefix "identity.session";
 
-    /// A session with its person and tenant, kept from other refreshes until the transaction ends.
-    pub(crate) STANDING(tenant: TenantId, id: SessionId) -> Option<StandingRow>
+    /// A session with its person and tenant, kept from other refreshes until the transaction ends; `pace` is how many refreshes
+    /// one looks back.
+    pub(crate) STANDING(tenant: TenantId, id: SessionId, pace: i64) -> Option<StandingRow>
         = "SELECT s.generation, s.auth_time, s.amr, s.absolute_expires_at, s.revoked_at, u.status, u.deleted_at,
-             u.token_epoch, t.status AS tenant_status
+             u.token_epoch, t.status AS tenant_status, (SELECT r.issued_at FROM identity_refresh_tokens r
+               WHERE r.tenant_id = s.tenant_id AND r.session_id = s.id AND r.generation = s.generation + 1 - $3 AND r.generation > 1) AS paced_from
            FROM identity_sessions s
            JOIN identity_users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
            JOIN brisk_tenants t ON t.id = s.tenant_id
            WHERE s.tenant_id = $1 AND s.id = $2 FOR UPDATE OF s",
         sqlite "SELECT s.generation, s.auth_time, s.amr, s.absolute_expires_at, s.revoked_at, u.status, u.deleted_at,
-             u.token_epoch, t.status AS tenant_status
+             u.token_epoch, t.status AS tenant_status, (SELECT r.issued_at FROM identity_refresh_tokens r
+               WHERE r.tenant_id = s.tenant_id AND r.session_id = s.id AND r.generation = s.generation + 1 - $3 AND r.generation > 1) AS paced_from
            FROM identity_sessions s
            JOIN identity_users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
            JOIN brisk_tenants t ON t.id = s.tenant_id
@@ -109,8 +114,12 @@ statements! {
 pub(crate) struct Sessions<'a>(pub(crate) &'a Session);
 
 impl Sessions<'_> {
-    pub(crate) async fn standing(&self, id: SessionId) -> Result<Option<StandingRow>, Error> {
-        self.0.run(&STANDING, (self.0.tenant(), id)).await
+    pub(crate) async fn standing(
+        &self,
+        id: SessionId,
+        pace: i64,
+    ) -> Result<Option<StandingRow>, Error> {
+        self.0.run(&STANDING, (self.0.tenant(), id, pace)).await
     }
 
     pub(crate) async fn page(

@@ -28,8 +28,7 @@ async fn last_let_in(app: &TestApp, access: &str, ended: Instant) -> Duration {
         (began > BOUND).then_some(())
     };
     eventually("the bound has passed", PATIENCE, ask).await;
-    let last = *last.lock().unwrap();
-    last
+    last.into_inner().unwrap()
 }
 
 async fn nobody_is_let_in_for_long(silent: bool) {

@@ -22,6 +22,21 @@ mod sessions;
 mod tenants;
 mod world;
 
+/// Runs each of the named tests on an app on PostgreSQL where the server itself keeps tenants apart.
+macro_rules! behind_the_wall {
+    ($($name:ident),* $(,)?) => {
+        mod walled {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $name() {
+                    super::$name(crate::world::TestApp::walled().await).await;
+                }
+            )*
+        }
+    };
+}
+pub(crate) use behind_the_wall;
+
 /// Runs each of the named tests on an app on SQLite and on one on PostgreSQL.
 macro_rules! on_both {
     ($($name:ident),* $(,)?) => {

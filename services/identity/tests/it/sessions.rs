@@ -87,6 +87,26 @@ async fn without_grace_one_wins_and_the_session_ends(app: TestApp) {
     app.stop().await;
 }
 
+async fn a_session_is_renewed_thirty_times_a_minute_at_most(app: TestApp) {
+    let olga = app.tenant("acme").await;
+    let mut token = olga.refresh;
+    for _ in 0..30 {
+        app.clock.advance(Duration::from_secs(1));
+        let granted = app.refresh(&token).await.assert_status(200);
+        // Whoever lost the answer and asks again is not counted.
+        let again = app.refresh(&token).await.assert_status(200);
+        assert_eq!(granted["refresh_token"], again["refresh_token"]);
+        text(&granted["refresh_token"]).clone_into(&mut token);
+    }
+    let paced = app.refresh(&token).await;
+    paced.assert_refused(429, "too-many-attempts");
+    assert_eq!(paced.header("retry-after"), Some("31"));
+    // The token stays good for later, and the session was not touched.
+    app.clock.advance(Duration::from_secs(31));
+    app.refresh(&token).await.assert_status(200);
+    app.stop().await;
+}
+
 async fn the_eleventh_session_ends_the_one_used_least(app: TestApp) {
     let olga = app.tenant("acme").await;
     for _ in 0..10 {
@@ -238,6 +258,7 @@ on_both!(
     a_grandparent_is_theft_at_once_and_other_sessions_live,
     of_fifty_at_once_all_get_the_same,
     without_grace_one_wins_and_the_session_ends,
+    a_session_is_renewed_thirty_times_a_minute_at_most,
     the_eleventh_session_ends_the_one_used_least,
     sessions_are_seen_and_ended_by_their_holder,
     signing_out_everywhere_ends_every_token,

@@ -73,6 +73,13 @@ async fn postgres() -> Place {
     Place::Postgres(Box::new(database.unwrap()))
 }
 
+/// An empty PostgreSQL database of a plain user, and its address for that user.
+fn owned() -> (Place, String) {
+    let mut database = Postgres::shared().database().unwrap();
+    let url = database.give_to_plain_owner().unwrap();
+    (Place::Postgres(Box::new(database)), url)
+}
+
 /// Somebody who has signed in.
 #[derive(Clone, Debug)]
 pub(crate) struct Person {
@@ -87,6 +94,8 @@ pub(crate) struct Person {
 /// Running nodes on a database of their own.
 pub(crate) struct TestApp {
     pub(crate) place: Place,
+    /// How the nodes find it.
+    url: String,
     pub(crate) nodes: Vec<Running>,
     pub(crate) clock: Clock,
     extra: Extra,
@@ -97,21 +106,38 @@ pub(crate) struct TestApp {
 
 impl TestApp {
     pub(crate) async fn sqlite() -> Self {
-        Self::at(Place::Sqlite(SqliteFile::new().unwrap())).await
+        let place = Place::Sqlite(SqliteFile::new().unwrap());
+        let url = place.url();
+        Self::at(place, url, &[]).await
     }
 
     pub(crate) async fn postgres() -> Self {
-        Self::at(postgres().await).await
+        if std::env::var_os("BRISK_TEST_ROW_SECURITY").is_some() {
+            return Self::walled().await;
+        }
+        let place = postgres().await;
+        let url = place.url();
+        Self::at(place, url, &[]).await
     }
 
-    async fn at(place: Place) -> Self {
+    /// On PostgreSQL, where the server itself keeps tenants apart.
+    pub(crate) async fn walled() -> Self {
+        let (place, url) = owned();
+        let app = Self::at(place, url, &[("database.row_security", "true")]).await;
+        let walls = "SELECT count(*) FROM pg_policy WHERE polname = 'brisk_tenant'";
+        assert!(app.place.number(walls) > 10);
+        app
+    }
+
+    async fn at(place: Place, url: String, extra: Extra) -> Self {
         // Stands still at the present, so that no token ends while a busy machine runs the test.
         let clock = Clock::manual(Clock::system().now());
         let mut app = Self {
             place,
+            url,
             nodes: Vec::new(),
             clock,
-            extra: &[],
+            extra,
             clients: Vec::new(),
             clean: Vec::new(),
         };
@@ -137,7 +163,8 @@ impl TestApp {
 
     /// Starts one more node.
     pub(crate) async fn add_node(&mut self) {
-        self.add_node_at(&self.place.url()).await;
+        let url = self.url.clone();
+        self.add_node_at(&url).await;
     }
 
     /// Starts one more node, which finds the database at `url`.
