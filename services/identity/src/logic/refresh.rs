@@ -7,6 +7,7 @@ use metrics::counter;
 
 use crate::error::Error;
 use crate::ids::RefreshTokenId;
+use crate::logic::mail::Errand;
 use crate::logic::session::{Granted, Holder, issue};
 use crate::model::audit::{Actor, Device, Entry};
 use crate::model::secret::{hash, is_refresh_token};
@@ -189,6 +190,9 @@ async fn shown_again(
         .audit
         .with(session, entry.on("session", row.session_id).denied())
         .await?;
+    let errand = Errand::SessionStolen { user: row.user_id };
+    let job = errand.job(row.tenant_id)?;
+    state.queue.enqueue(session, vec![job]).await?;
     Ok(Ended::Refused(Error::RefreshTokenReused))
 }
 

@@ -4,6 +4,7 @@ mod auth;
 mod client;
 mod cookies;
 mod device;
+mod mail;
 mod me;
 mod oauth2;
 mod precondition;
@@ -24,6 +25,7 @@ use crate::state::IdentityState;
 pub(crate) fn router() -> OpenApiRouter<IdentityState> {
     OpenApiRouter::new()
         .merge(auth::router())
+        .merge(mail::router())
         .merge(session::router())
         .merge(me::router())
         .merge(setup::router())

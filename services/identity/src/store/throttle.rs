@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::model::session::later;
-use crate::model::throttle::Scope;
+use crate::model::throttle::{Rule, Scope};
 
 /// A counter after a try.
 #[derive(Clone, Copy, Debug, FromRow)]
@@ -147,7 +147,18 @@ impl Throttle<'_> {
         id: Uuid,
         now: Timestamp,
     ) -> Result<Vec<CounterRow>, Error> {
-        let rule = scope.rule();
+        self.count_by(scope.rule(), scope, key, id, now).await
+    }
+
+    /// Whether the event may happen, by another rule than the scope's own.
+    pub(crate) async fn count_by(
+        &self,
+        rule: Rule,
+        scope: Scope,
+        key: [u8; 32],
+        id: Uuid,
+        now: Timestamp,
+    ) -> Result<Vec<CounterRow>, Error> {
         let params = (
             scope,
             key.to_vec(),

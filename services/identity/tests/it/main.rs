@@ -9,12 +9,14 @@ mod isolation;
 mod journey;
 mod lessons;
 mod machines;
+mod mail;
 mod model;
 mod nodes;
 mod people;
 mod roles;
 mod routes;
 mod sessions;
+mod smtp;
 mod tenants;
 mod world;
 

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::error::Error;
 use crate::ids::{RoleId, UserId};
 use crate::logic::audit::entry;
+use crate::logic::mail::Errand;
 use crate::logic::register::check_person;
 use crate::logic::rights::{may_give, roles_to_give};
 use crate::logic::{me, tenant};
@@ -29,6 +30,8 @@ pub(crate) struct NewPerson {
     /// The tenant's defaults where it is none.
     pub(crate) role_ids: Option<Vec<RoleId>>,
     pub(crate) metadata: Option<Value>,
+    /// Whether it is sent an invitation; only somebody without a password is.
+    pub(crate) is_written_to: bool,
 }
 
 /// What is said where somebody has the address already.
@@ -65,6 +68,10 @@ pub(crate) async fn create(
     }
     if let Some(metadata) = &new.metadata {
         check_metadata(metadata, &mut errors);
+    }
+    if new.is_written_to && new.password.is_some() {
+        let message = "is for people without a password: they choose it when they come";
+        errors.push(FieldError::new("send_invite", "has_password", message));
     }
     let Some(email) = email.filter(|_| errors.is_empty()) else {
         return Err(Error::Fields(errors));
@@ -121,6 +128,17 @@ pub(crate) async fn create(
                 .on("user", id)
                 .with("roles", names);
             state.audit.add(&mut batch, [made]);
+            let errand = match status {
+                UserStatus::Invited => new.is_written_to.then_some(Errand::Invitation { user: id }),
+                UserStatus::Active | UserStatus::Disabled => state
+                    .settings
+                    .require_verified_email
+                    .then_some(Errand::Proof { user: id }),
+            };
+            let jobs = errand.map(|errand| errand.job(session.tenant()));
+            state
+                .queue
+                .add(&mut batch, jobs.into_iter().collect::<Result<_, _>>()?);
             session.batch(batch).await?;
             let refs = roles.into_iter().map(|role| RoleRef {
                 id: role.id,
