@@ -125,6 +125,24 @@ impl Errand {
         }
     }
 
+    /// What somebody who was just made is written to about, if anything: an invitation where whoever made it wants that, the
+    /// proof of the address where nobody comes in without.
+    pub(crate) fn welcome(
+        state: &IdentityState,
+        user: UserId,
+        status: UserStatus,
+        is_invited: bool,
+    ) -> Option<Self> {
+        match status {
+            UserStatus::Invited => is_invited.then_some(Self::Invitation { user }),
+            UserStatus::Active => {
+                let must_prove = state.settings.require_verified_email;
+                must_prove.then_some(Self::Proof { user })
+            }
+            UserStatus::Disabled => None,
+        }
+    }
+
     /// A job for somebody of a tenant.
     ///
     /// # Errors

@@ -273,6 +273,21 @@ mod tests {
     }
 
     #[test]
+    fn without_a_setting_development_writes_files_and_production_nothing() {
+        let settings = IdentitySettings::default();
+        let open = |is_development, folder: Option<&str>| {
+            let folder = folder.map(Path::new);
+            let base = "https://app.example/";
+            let post = Post::open(&settings, base, is_development, folder).unwrap();
+            assert_eq!(post.link("reset", "t"), "https://app.example/reset#token=t");
+            format!("{:?}", post.mailer)
+        };
+        assert!(open(true, Some("/data")).contains("Folder(\"/data/mail\")"));
+        assert!(open(true, None).contains("ToLog { with_links: false }"));
+        assert_eq!(open(false, Some("/data")), "None");
+    }
+
+    #[test]
     fn mails_say_nothing_of_themselves_in_logs() {
         let from = sender(Some("Us <us@example.org>"), "").unwrap();
         let letter = letter("Ann");

@@ -416,6 +416,23 @@ async fn people_are_invited_and_come(app: TestApp) {
     app.stop().await;
 }
 
+async fn the_first_owner_of_a_tenant_is_invited(app: TestApp) {
+    let root = app.staff().await;
+    let body = json!({"name": "Made by staff",
+        "owner": {"email": "first@made.example", "full_name": "First", "send_invite": true}});
+    let made = root.client.post("/admin/tenants", &body).await;
+    assert_eq!(made.assert_status(201)["owner"]["status"], "invited");
+    let token = app.mail("invite").await.token();
+    let granted = app.accept(&token, "First", NEW).await.assert_status(200);
+    let first = app.public().bearer(text(&granted["access_token"]));
+    let me = first.get("/users/me").await.assert_status(200);
+    assert_eq!(
+        (&me["roles"], &me["tenant"]["slug"]),
+        (&json!(["owner"]), &json!("made-by-staff"))
+    );
+    app.stop().await;
+}
+
 async fn another_address_counts_once_it_is_confirmed(app: TestApp) {
     let olga = app.tenant("acme").await;
     app.forgot(&owner("acme"), None).await;
@@ -609,6 +626,7 @@ on_both!(
     addresses_are_proved,
     nobody_comes_in_before_the_address_is_proved,
     people_are_invited_and_come,
+    the_first_owner_of_a_tenant_is_invited,
     another_address_counts_once_it_is_confirmed,
     an_address_gets_three_mails_an_hour,
     what_people_are_called_does_no_harm,

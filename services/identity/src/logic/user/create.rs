@@ -34,6 +34,14 @@ pub(crate) struct NewPerson {
     pub(crate) is_written_to: bool,
 }
 
+/// Adds an entry for an invitation to somebody who needs none.
+pub(crate) fn check_invite(is_wanted: bool, password: Option<&str>, errors: &mut Vec<FieldError>) {
+    if is_wanted && password.is_some() {
+        let message = "is for people without a password: they choose it when they come";
+        errors.push(FieldError::new("send_invite", "has_password", message));
+    }
+}
+
 /// What is said where somebody has the address already.
 pub(crate) const EMAIL_TAKEN: Error = Error::Conflict {
     field: "email",
@@ -69,10 +77,7 @@ pub(crate) async fn create(
     if let Some(metadata) = &new.metadata {
         check_metadata(metadata, &mut errors);
     }
-    if new.is_written_to && new.password.is_some() {
-        let message = "is for people without a password: they choose it when they come";
-        errors.push(FieldError::new("send_invite", "has_password", message));
-    }
+    check_invite(new.is_written_to, new.password.as_deref(), &mut errors);
     let Some(email) = email.filter(|_| errors.is_empty()) else {
         return Err(Error::Fields(errors));
     };
@@ -128,17 +133,10 @@ pub(crate) async fn create(
                 .on("user", id)
                 .with("roles", names);
             state.audit.add(&mut batch, [made]);
-            let errand = match status {
-                UserStatus::Invited => new.is_written_to.then_some(Errand::Invitation { user: id }),
-                UserStatus::Active | UserStatus::Disabled => state
-                    .settings
-                    .require_verified_email
-                    .then_some(Errand::Proof { user: id }),
-            };
-            let jobs = errand.map(|errand| errand.job(session.tenant()));
-            state
-                .queue
-                .add(&mut batch, jobs.into_iter().collect::<Result<_, _>>()?);
+            let errand = Errand::welcome(state, id, status, new.is_written_to);
+            let job = errand.map(|errand| errand.job(session.tenant()));
+            let jobs = job.transpose()?.into_iter().collect();
+            state.queue.add(&mut batch, jobs);
             session.batch(batch).await?;
             let refs = roles.into_iter().map(|role| RoleRef {
                 id: role.id,

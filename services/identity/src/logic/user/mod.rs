@@ -8,7 +8,7 @@ mod roles;
 mod standing;
 
 pub(crate) use change::{UserChange, update};
-pub(crate) use create::{NewPerson, create, taken};
+pub(crate) use create::{NewPerson, check_invite, create, taken};
 pub(crate) use invite::invite;
 pub(crate) use read::{UserCounts, counts, get, numbered, page};
 pub(crate) use roles::{add_role, set_roles, take_role};
