@@ -58,3 +58,24 @@ fn judged(error: &Error) -> MailError {
         None => MailError::Later("the mail server could not be spoken with".to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_server_can_be_named() {
+        let from: Mailbox = "us@example.org".parse().unwrap();
+        for url in [
+            "smtp://127.0.0.1:25?tls=opportunistic",
+            "smtp://user:hunter2@mail.example?tls=required",
+            "smtps://user:hunter2@mail.example:465",
+        ] {
+            let server = Smtp::new(&Secret::new(url.to_owned()), &from).unwrap();
+            assert_eq!(format!("{server:?}"), "Smtp(..)");
+        }
+        let wrong = Secret::new("smtp://user:hunter2@mail.example?tls=no".to_owned());
+        let told = Smtp::new(&wrong, &from).unwrap_err().to_string();
+        assert!(!told.contains("hunter2"), "{told}");
+    }
+}

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use brisk_testkit::services::{Call, PATIENCE, eventually};
+use futures::future::join_all;
 use serde_json::{Value, json};
 
 use crate::on_both;
@@ -173,9 +174,12 @@ async fn a_forgotten_password_is_set_anew(app: TestApp) {
     // What is wrong with the password leaves the token as it is.
     let weak = app.reset(&token, "short").await;
     weak.assert_refused(422, "weak-password");
-    let done = app.reset(&token, NEW).await;
-    assert_eq!(done.status, 204, "{done:?}");
-    assert!(done.statements() <= 10, "{}", done.statements());
+    // Of many at once one succeeds.
+    let tries = join_all((0..4).map(|_| app.reset(&token, NEW))).await;
+    let (done, void): (Vec<_>, Vec<_>) = tries.iter().partition(|tried| tried.status == 204);
+    assert_eq!(done.len(), 1, "{tries:?}");
+    assert!(done[0].statements() <= 10, "{}", done[0].statements());
+    void.into_iter().for_each(is_void);
     let gone = olga.client.get("/users/me").await;
     gone.assert_refused(401, "invalid-token");
     app.refresh(&olga.refresh)
@@ -216,14 +220,19 @@ async fn nobody_learns_whose_an_address_is(app: TestApp) {
         "/auth/tenants/lookup",
         "/auth/email/verify/request",
     ] {
-        let mut seen = Vec::new();
+        let (mut seen, mut costs) = (Vec::new(), Vec::new());
         for email in [&*owner("acme"), "nobody@acme.example", "no address at all"] {
             let answer = app.public().post(path, &json!({ "email": email })).await;
             assert_eq!(answer.status, 202, "{path}: {answer:?}");
             let names: Vec<_> = answer.headers.keys().map(ToString::to_string).collect();
+            // What is no address at all is looked for nowhere.
+            if email.contains('@') {
+                costs.push(answer.statements());
+            }
             seen.push((answer.body, names));
         }
         assert!(seen.windows(2).all(|pair| pair[0] == pair[1]), "{seen:?}");
+        assert_eq!(costs[0], costs[1], "{path}");
         app.mails_are_done().await;
     }
     let mails = app.mails().await;
