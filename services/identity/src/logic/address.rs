@@ -33,7 +33,7 @@ pub(crate) async fn ask_again(
     let (now, most) = (state.clock.now(), state.settings.mail_requests_per_hour);
     let session = state.db.session(scope.clone());
     throttle::mails_from(&session, &state.ids, device.ip, most, now).await?;
-    let job = Errand::Proof { user }.job(session.tenant())?;
+    let job = Errand::Proof { user }.job(state, session.tenant())?;
     let job = job.dedup(format!("proof {user}"));
     state.queue.enqueue(&session, vec![job]).await?;
     Ok(())
@@ -181,12 +181,12 @@ pub(crate) async fn ask_for_another(
                     user,
                     to: to.typed.clone(),
                 }
-                .job(tenant)?,
+                .job(state, tenant)?,
                 Errand::AddressLeft {
                     user,
                     to: known.row.email.clone(),
                 }
-                .job(tenant)?,
+                .job(state, tenant)?,
             ];
             let mut batch = Batch::new();
             state.queue.add(&mut batch, jobs);

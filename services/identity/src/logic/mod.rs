@@ -22,4 +22,3 @@ pub(crate) mod tenant;
 pub(crate) mod tenant_admin;
 pub(crate) mod throttle;
 pub(crate) mod user;
-mod words;

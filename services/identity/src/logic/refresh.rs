@@ -191,7 +191,7 @@ async fn shown_again(
         .with(session, entry.on("session", row.session_id).denied())
         .await?;
     let errand = Errand::SessionStolen { user: row.user_id };
-    let job = errand.job(row.tenant_id)?;
+    let job = errand.job(state, row.tenant_id)?;
     state.queue.enqueue(session, vec![job]).await?;
     Ok(Ended::Refused(Error::RefreshTokenReused))
 }

@@ -110,7 +110,7 @@ pub(crate) async fn register(
             let entry = Entry::new("tenant.registered", tenant.id, actor, device.clone());
             let mut batch = Batch::new();
             state.audit.add(&mut batch, [entry.on("tenant", tenant.id)]);
-            let proof = Errand::Proof { user: id }.job(tenant.id)?;
+            let proof = Errand::Proof { user: id }.job(state, tenant.id)?;
             state.queue.add(&mut batch, vec![proof]);
             let granted = if is_open {
                 let proven = Proven {

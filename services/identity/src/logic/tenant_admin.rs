@@ -315,7 +315,7 @@ pub(crate) async fn create(
                 let is_written_to = new.owner.as_ref().is_some_and(|o| o.is_written_to);
                 let errand = Errand::welcome(state, user.id, user.status, is_written_to);
                 if let Some(errand) = errand {
-                    let job = errand.job(made.id)?;
+                    let job = errand.job(state, made.id)?;
                     state.queue.enqueue(&inside, vec![job]).await?;
                 }
                 first = Some(user);

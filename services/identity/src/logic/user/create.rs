@@ -134,7 +134,7 @@ pub(crate) async fn create(
                 .with("roles", names);
             state.audit.add(&mut batch, [made]);
             let errand = Errand::welcome(state, id, status, new.is_written_to);
-            let job = errand.map(|errand| errand.job(session.tenant()));
+            let job = errand.map(|errand| errand.job(state, session.tenant()));
             let jobs = job.transpose()?.into_iter().collect();
             state.queue.add(&mut batch, jobs);
             session.batch(batch).await?;

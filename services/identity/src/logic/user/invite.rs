@@ -34,7 +34,7 @@ pub(crate) async fn invite(
                     detail: "only somebody who was invited and has not come can be invited again",
                 });
             }
-            let job = Errand::Invitation { user: id }.job(session.tenant())?;
+            let job = Errand::Invitation { user: id }.job(state, session.tenant())?;
             let mut batch = Batch::new();
             state.queue.add(&mut batch, vec![job]);
             let note = entry(&session, "user.invited", device).on("user", id);

@@ -1,6 +1,6 @@
 //! What each mail says.
 
-use crate::logic::mail::Errand;
+use super::errand::Errand;
 use crate::mail::{Letter, Link, shown};
 use crate::store::addressee::AddresseeRow;
 
@@ -13,7 +13,7 @@ fn workspace(who: &AddresseeRow) -> String {
 }
 
 /// The letter of an errand to the first of `people`, with a link for each of them where there are links.
-pub(crate) fn letter(errand: &Errand, people: &[AddresseeRow], urls: &[String]) -> Letter {
+pub(super) fn letter(errand: &Errand, people: &[AddresseeRow], urls: &[String]) -> Letter {
     let at = |label: &str| -> Vec<Link> {
         let label = |who: &AddresseeRow| {
             if people.len() > 1 {
