@@ -135,7 +135,7 @@ statements! {
     pub(crate) MOVE_EMAIL(tenant: TenantId, id: UserId, from: String, email: String, email_norm: String, now: Timestamp)
         -> Affected
         = "UPDATE identity_users SET email = $4, email_norm = $5, email_verified_at = $6, updated_at = $6
-           WHERE tenant_id = $1 AND id = $2 AND email_norm = $3 AND deleted_at IS NULL";
+           WHERE tenant_id = $1 AND id = $2 AND email_norm = $3 AND status = 'active' AND deleted_at IS NULL";
 
     /// Somebody who was invited comes: with a password and a name of its own.
     pub(crate) ACCEPT(
