@@ -2,7 +2,7 @@
 //! for operators that shows how the database is asked.
 //!
 //! It owns markup, style and the drawing of charts; the figures come through [`PublicDashboard`], which the server
-//! connects to a service. Pages of people who are signed in are made of answers of the program's own API ([`Api`]). The one surprising decision: no script at all. Charts are drawn on the server, menus are
+//! connects to a service. Pages of people who are signed in are made of answers of the program's own API ([`Api`]). The one surprising decision: no script, but for one of a few lines on the pages that links of mails lead to. Charts are drawn on the server, menus are
 //! `<details>`, and the content security policy allows one style sheet by its hash and nothing else.
 
 mod caches;

@@ -7,6 +7,7 @@ mod account;
 mod asked;
 mod cookies;
 mod form;
+mod link;
 mod role;
 mod second_factor;
 mod sign_in;
@@ -53,6 +54,11 @@ impl People {
             .route("/sign-in/code", post(second_factor::enter))
             .route("/sign-out", post(sign_in::leave))
             .route("/setup", get(sign_in::setup_page).post(sign_in::set_up))
+            .route("/forgot", get(link::forgot_page).post(link::forgot))
+            .route("/reset", get(link::reset_page).post(link::reset))
+            .route("/verify", get(link::verify_page).post(link::verify))
+            .route("/email", get(link::verify_page).post(link::verify))
+            .route("/invite", get(link::invite_page).post(link::accept))
             .route("/account", get(account::page))
             .route("/account/password", post(account::password))
             .route("/account/second-factor", post(second_factor::begin))

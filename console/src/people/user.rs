@@ -46,8 +46,14 @@ struct ListPage {
     users: Vec<Line>,
     next: Option<String>,
     trouble: Vec<String>,
-    /// A password that was made for somebody, shown this once.
-    made: Option<(String, String)>,
+    made: Option<Made>,
+}
+
+/// Somebody who was just made.
+struct Made {
+    email: String,
+    /// Shown this once; none for somebody who gets a mail.
+    password: Option<String>,
 }
 
 /// Somebody in the list.
@@ -103,7 +109,7 @@ async fn listed(
     visitor: &mut Visitor,
     wanted: Wanted,
     trouble: Vec<String>,
-    made: Option<(String, String)>,
+    made: Option<Made>,
 ) -> Response {
     let me = visitor.get("/users/me").await;
     if !me.status.is_success() {
@@ -132,17 +138,26 @@ pub(super) async fn list(mut visitor: Visitor, Query(wanted): Query<Wanted>) -> 
     listed(&mut visitor, wanted, Vec::new(), None).await
 }
 
-/// Makes somebody with a password of its own, which the maker passes on.
+/// Makes somebody: who gets a mail and chooses a password, or with a password that the maker passes on.
 pub(super) async fn invite(mut visitor: Visitor, form: Form) -> Response {
-    let Some(password) = made_up() else {
+    let by_mail = form.get("how") == "mail";
+    let password = if by_mail { None } else { made_up() };
+    if !by_mail && password.is_none() {
         let trouble = vec!["No password could be made; please try again.".to_owned()];
         return listed(&mut visitor, Wanted::default(), trouble, None).await;
-    };
-    let (email, name) = (form.get("email"), form.get("full_name"));
-    let body = json!({ "email": email, "full_name": name, "password": password });
+    }
+    let email = form.get("email");
+    let mut body = json!({ "email": email, "full_name": form.get("full_name") });
+    match &password {
+        Some(password) => body["password"] = json!(password),
+        None => body["send_invite"] = json!(true),
+    }
     let answer = visitor.ask(Method::POST, "/users", Some(body)).await;
     if answer.status.is_success() {
-        let made = Some((email.to_owned(), password));
+        let made = Some(Made {
+            email: email.to_owned(),
+            password,
+        });
         return listed(&mut visitor, Wanted::default(), Vec::new(), made).await;
     }
     listed(&mut visitor, Wanted::default(), answer.trouble(), None).await

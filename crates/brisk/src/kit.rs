@@ -1,5 +1,6 @@
 //! What every service is given.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use brisk_auth::{AuthConfig, Keys, MasterKey, TenantDirectory, Tenants, Tokens};
@@ -50,6 +51,8 @@ pub struct Kit {
     pub telemetry: Telemetry,
     /// Where the program runs.
     pub environment: Environment,
+    /// The folder of the database's file, for what is kept beside it; none where the database is a server.
+    pub folder: Option<PathBuf>,
     /// Cancelled when the program ends, after the last request was answered.
     pub stop: CancellationToken,
     /// Long work is spawned here, so that the end of the program waits for it.

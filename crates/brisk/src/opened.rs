@@ -49,12 +49,7 @@ impl Opened {
     pub(crate) async fn new(checked: Checked) -> Result<Self, Error> {
         let parts = checked.parts;
         let telemetry = brisk_telemetry::init(&parts.telemetry).map_err(Error::Telemetry)?;
-        let file = parts
-            .database
-            .url
-            .0
-            .strip_prefix("sqlite://")
-            .map(Path::new);
+        let file = database_file(&parts);
         let first_start = file.is_some_and(|file| !file.exists());
         let master_key = master_key(&parts, file)?;
         let db = Db::open(parts.database.config(parts.telemetry.slow_statement))
@@ -365,6 +360,12 @@ impl Opened {
     }
 }
 
+/// The file of the database, where it is one.
+fn database_file(parts: &Parts) -> Option<&Path> {
+    let url = &parts.database.url.0;
+    url.strip_prefix("sqlite://").map(Path::new)
+}
+
 fn master_key(parts: &Parts, file: Option<&Path>) -> Result<MasterKey, Error> {
     let key = match (&parts.root.master_key, file) {
         (Some(key), _) => MasterKey::from_setting(key.expose()),
@@ -410,6 +411,9 @@ fn kit(
         auth: secrets.auth,
         perf,
         environment: parts.root.environment,
+        folder: database_file(parts)
+            .and_then(Path::parent)
+            .map(Path::to_owned),
         stop: CancellationToken::new(),
         tracker: TaskTracker::new(),
         db,

@@ -7,6 +7,7 @@ mod commands;
 mod error;
 mod ids;
 mod logic;
+mod mail;
 pub mod model;
 mod routes;
 mod service;

@@ -13,7 +13,9 @@ use crate::logic::audit::Audit;
 use crate::logic::bootstrap;
 use crate::logic::erase::{ERASE_JOB, Eraser};
 use crate::logic::housekeeping::{HOUSEKEEPING_JOB, Housekeeper};
+use crate::logic::mail::{MAIL_JOB, Postman, RETRY};
 use crate::logic::user;
+use crate::mail::Post;
 use crate::model::secret::Successors;
 use crate::settings::IdentitySettings;
 use crate::state::{IdentityState, Parts};
@@ -28,8 +30,22 @@ const BULK_BODY: ByteSize = ByteSize::mib(1);
 /// Routes at which nobody is known yet.
 const PUBLIC: [&str; 3] = ["/auth/refresh", "/auth/logout", "/oauth2"];
 
+/// Routes at which people ask for a mail, or show what was in one.
+const BY_MAIL: [&str; 4] = [
+    "/auth/password",
+    "/auth/email/verify",
+    "/auth/invitations",
+    "/auth/tenants/lookup",
+];
+
+/// Calls of these from one address in a minute.
+const MAIL_CALLS: u32 = 20;
+
 /// Tries to set the installation up from one address in a minute.
 const SETUPS: u32 = 10;
+
+/// Mails that one node hands over at once.
+const MAILS_AT_ONCE: usize = 4;
 
 /// The identity service.
 #[derive(Clone, Copy, Debug, Default)]
@@ -60,6 +76,9 @@ impl Service for Identity {
             if kit.auth.public_base.is_none() {
                 return Err("auth.public_base (BRISK_AUTH_PUBLIC_BASE) is required in production: tokens and links name it".into());
             }
+            if settings.dev_log_links {
+                return Err("identity.dev_log_links is for development: whoever reads the log could use the links".into());
+            }
             if kit.auth.hash.is_lowered() {
                 return Err(
                     "auth.hash is below its defaults, which is for tests and not for production"
@@ -73,6 +92,12 @@ impl Service for Identity {
         bootstrap::prepare(&state).await?;
         bootstrap::from_settings(&state).await?;
         state.callers.warm().await?;
+        if !state.post.is_open() {
+            tracing::warn!(
+                "no mails are sent: set identity.mailer_url (BRISK_IDENTITY_MAILER_URL), or passwords cannot be reset, \
+                 addresses not proved and nobody invited"
+            );
+        }
         let period = state.settings.housekeeping;
         let base = format!("{}/{}", kit.tokens.issuer(), self.name());
         let well_known = routes::well_known::router(state.clone(), &base);
@@ -83,6 +108,11 @@ impl Service for Identity {
             .accounts(Arc::new(state.callers.clone()))
             .worker(Worker::new(HOUSEKEEPING_JOB, Housekeeper(state.clone())))
             .worker(Worker::new(ERASE_JOB, Eraser(state.clone())))
+            .worker(
+                Worker::new(MAIL_JOB, Postman(state.clone()))
+                    .concurrency(MAILS_AT_ONCE)
+                    .retry(RETRY),
+            )
             .schedule(Schedule::every(HOUSEKEEPING_JOB, period, |_| {
                 Ok(vec![
                     NewJob::new(TenantId::PLATFORM, HOUSEKEEPING_JOB, &())?.dedup("all"),
@@ -111,6 +141,14 @@ impl Service for Identity {
                 max_body: Some(BULK_BODY),
                 ..RouteRule::default()
             });
+        for prefix in BY_MAIL {
+            built = built.rule(guessed(prefix, MAIL_CALLS, 0));
+        }
+        // Here it matters who calls, if anybody is known.
+        built = built.rule(RouteRule {
+            is_public: false,
+            ..guessed("/auth/email/verify/request", MAIL_CALLS, 0)
+        });
         for prefix in PUBLIC {
             built = built.rule(RouteRule {
                 prefix: prefix.to_owned(),
@@ -150,6 +188,9 @@ fn state(kit: &Kit, settings: IdentitySettings) -> Result<IdentityState, BoxErro
     let key = |what| kit.master_key.derive_for(Purpose::Sealing, what);
     let public_base = kit.auth.public_base.clone();
     let is_development = kit.environment == Environment::Development;
+    let pages = settings.app_base.as_ref().or(public_base.as_ref());
+    let pages = pages.map_or_else(|| kit.tokens.issuer(), String::as_str);
+    let post = Post::open(&settings, pages, is_development, kit.folder.as_deref())?;
     Ok(IdentityState::new(Parts {
         db: kit.db.clone(),
         clock: kit.clock.clone(),
@@ -164,6 +205,7 @@ fn state(kit: &Kit, settings: IdentitySettings) -> Result<IdentityState, BoxErro
         audit: Audit::start(&kit.db, kit.clock.clone(), kit.ids.clone()),
         successors: Successors::new(key("identity.refresh")),
         sealer: Sealer::new(key("identity.secrets")),
+        post,
         device_key: key("identity.device"),
         is_secure: !(is_development && public_base.is_none()),
         is_development,

@@ -1,8 +1,10 @@
 //! The section `[identity]` of the settings.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use brisk_config::{Problems, Section};
+use brisk_config::{Problems, Secret, Section};
+use lettre::message::Mailbox;
 use serde::{Deserialize, Serialize};
 
 use crate::model::session::Lifetimes;
@@ -31,9 +33,57 @@ pub enum OnLimit {
     Reject,
 }
 
+/// How mails leave, as `mailer_url` says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum MailerUrl {
+    /// By a mail server, in lettre's form.
+    Smtp(Secret),
+    /// Into a folder.
+    File(PathBuf),
+    /// Not at all; the log says that they were due.
+    Log,
+}
+
+impl MailerUrl {
+    /// Reads the setting; none where it is nothing of the kind.
+    ///
+    /// `smtp://` goes over to TLS where the server can, and has to where a password is sent to another machine, unless the
+    /// address says `?tls=required` or `?tls=opportunistic` itself.
+    fn parse(text: &str) -> Option<Self> {
+        if text == "log:" {
+            return Some(Self::Log);
+        }
+        if let Some(folder) = text.strip_prefix("file:") {
+            let folder = folder.strip_prefix("//").unwrap_or(folder);
+            return (!folder.is_empty()).then(|| Self::File(folder.into()));
+        }
+        let uri: http::Uri = text.parse().ok()?;
+        let authority = uri.authority().filter(|a| !a.host().is_empty())?;
+        let is_set = uri.query().is_some_and(|query| query.contains("tls="));
+        match uri.scheme_str()? {
+            "smtps" => {}
+            "smtp" if is_set => {}
+            "smtp" => {
+                let is_here = matches!(authority.host(), "localhost" | "127.0.0.1" | "[::1]");
+                let must = authority.as_str().contains('@') && !is_here;
+                let tls = if must { "required" } else { "opportunistic" };
+                let base = text.split('?').next().unwrap_or(text);
+                // Without a port the library takes that of submission, which is where people hand mails over.
+                return Some(Self::Smtp(Secret::new(format!("{base}?tls={tls}"))));
+            }
+            _ => return None,
+        }
+        Some(Self::Smtp(Secret::new(text.to_owned())))
+    }
+}
+
 /// The settings of the service.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own in the settings file"
+)]
 pub struct IdentitySettings {
     /// Who may register.
     pub registration_mode: Registration,
@@ -69,6 +119,18 @@ pub struct IdentitySettings {
     pub housekeeping: Duration,
     /// Where the pages of the application are, for links in mails; unset, the address of this installation.
     pub app_base: Option<String>,
+    /// How mails leave: `smtp://user:password@host:port`, `smtps://...`, `file:FOLDER` or `log:`. Unset, development writes them
+    /// into the folder `mail` beside its database file, and production sends none.
+    pub mailer_url: Option<Secret>,
+    /// Who mails are from, `Name <address>`; unset, `no-reply` at the host of the application.
+    pub mail_from: Option<String>,
+    /// The longest that handing over one mail may take.
+    #[serde(with = "brisk_config::duration")]
+    pub mailer_timeout: Duration,
+    /// Requests for mails from one address in an hour; 0 is off.
+    pub mail_requests_per_hour: u32,
+    /// Whether `log:` writes links too. They are secrets, so this is for development only.
+    pub dev_log_links: bool,
     /// Origins of pages, besides our own, that may use the cookies of people who are signed in.
     pub origins: Vec<String>,
     /// The first administrator's address, made at the first start together with `bootstrap_password_hash`.
@@ -95,6 +157,11 @@ impl Default for IdentitySettings {
             legacy_complexity: false,
             housekeeping: Duration::from_mins(10),
             app_base: None,
+            mailer_url: None,
+            mail_from: None,
+            mailer_timeout: Duration::from_secs(20),
+            mail_requests_per_hour: 10,
+            dev_log_links: false,
             origins: Vec::new(),
             bootstrap_email: None,
             bootstrap_password_hash: None,
@@ -111,6 +178,12 @@ impl IdentitySettings {
             reuse_grace: self.token_reuse_grace,
             accept_unused_parent: self.token_accept_unused_parent,
         }
+    }
+
+    /// How mails leave, where that is set.
+    pub(crate) fn mailer(&self) -> Option<MailerUrl> {
+        let url = self.mailer_url.as_ref()?;
+        MailerUrl::parse(url.expose())
     }
 }
 
@@ -135,6 +208,20 @@ impl Section for IdentitySettings {
         }
         if self.housekeeping.is_zero() {
             problems.add("housekeeping", "must be longer than zero");
+        }
+        if self.mailer_url.is_some() && self.mailer().is_none() {
+            let message = "must begin with smtp://, smtps:// or file:, or be log: (not shown)";
+            problems.add("mailer_url", message);
+        }
+        if self.mailer_timeout.is_zero() {
+            problems.add("mailer_timeout", "must be longer than zero");
+        }
+        if self
+            .mail_from
+            .as_ref()
+            .is_some_and(|from| from.parse::<Mailbox>().is_err())
+        {
+            problems.add("mail_from", "must be an address or Name <address>");
         }
         if self.bootstrap_email.is_some() != self.bootstrap_password_hash.is_some() {
             problems.add(
@@ -184,11 +271,39 @@ mod tests {
             ("sessions_max_per_user", "0"),
             ("password_min", "7"),
             ("housekeeping", "0s"),
+            ("mailer_url", "http://user:hunter2@mail.example"),
+            ("mailer_timeout", "0s"),
+            ("mail_from", "nobody"),
             ("bootstrap_email", "a@b.c"),
         ];
         let told = read(&bad).unwrap_err();
         for (key, _) in bad {
             assert!(told.contains(key), "{key}: {told}");
+        }
+        assert!(!told.contains("hunter2"), "{told}");
+    }
+
+    #[test]
+    fn a_password_goes_to_another_machine_over_tls_only() {
+        let smtp = |text: &str| match MailerUrl::parse(text) {
+            Some(MailerUrl::Smtp(url)) => url.expose().clone(),
+            other => panic!("{text}: {other:?}"),
+        };
+        let of = |text: &str| smtp(text).rsplit('?').next().unwrap().to_owned();
+        assert_eq!(of("smtp://u:p@mail.example:587"), "tls=required");
+        assert_eq!(of("smtp://u:p@127.0.0.1:2525"), "tls=opportunistic");
+        assert_eq!(of("smtp://mail.example"), "tls=opportunistic");
+        assert_eq!(
+            of("smtp://u:p@mail.example?tls=opportunistic"),
+            "tls=opportunistic"
+        );
+        assert_eq!(smtp("smtps://u:p@mail.example"), "smtps://u:p@mail.example");
+        assert_eq!(
+            MailerUrl::parse("file:/tmp/x"),
+            Some(MailerUrl::File("/tmp/x".into()))
+        );
+        for bad in ["", "file:", "smtp:", "http://x", "mail.example:25"] {
+            assert_eq!(MailerUrl::parse(bad), None, "{bad}");
         }
     }
 }

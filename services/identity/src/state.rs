@@ -11,6 +11,7 @@ use brisk_jobs::Queue;
 use crate::logic::account::Callers;
 use crate::logic::audit::Audit;
 use crate::logic::user::UserCounts;
+use crate::mail::Post;
 use crate::model::secret::Successors;
 use crate::settings::IdentitySettings;
 
@@ -36,6 +37,8 @@ pub(crate) struct Parts {
     pub(crate) successors: Successors,
     /// Seals what is kept of other parties' secrets and of second factors.
     pub(crate) sealer: Sealer,
+    /// Writes mails.
+    pub(crate) post: Post,
     /// Signs the cookies by which a device is known again.
     pub(crate) device_key: [u8; 32],
     /// Whether cookies are for secure connections only.

@@ -139,7 +139,8 @@ async fn reset(
             Sessions(&session)
                 .revoke_all(user, None, reason, now)
                 .await?;
-            throttle::unlock(&session, &email.norm, user).await?;
+            throttle::unlock(&session, &email.norm).await?;
+            throttle::unlock_code(&session, user).await?;
             // Whoever breaks the glass has lost more than the password.
             SecondFactors(&session).delete(user).await?;
             let entry = Entry::new(

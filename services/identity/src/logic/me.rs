@@ -19,7 +19,7 @@ use crate::model::user::{User, check_full_name, check_metadata, is_locale};
 use crate::state::IdentityState;
 use crate::store::one_time::OneTimeTokens;
 use crate::store::session::Sessions;
-use crate::store::user::Users;
+use crate::store::user::{PasswordRow, Users};
 
 /// Whether a password may be taken; `own` is what the tenant asks for besides.
 ///
@@ -142,19 +142,27 @@ pub(crate) async fn update(
         .await
 }
 
-/// Changes the caller's own password and ends all its other sessions.
+/// The caller, who has shown its password once more.
+pub(crate) struct Confirmed {
+    pub(crate) id: UserId,
+    pub(crate) row: PasswordRow,
+    /// The address as it is compared.
+    pub(crate) email: String,
+}
+
+/// Asks the caller for its password once more. Whoever goes on with it forgets the guess ([`throttle::unlock`]).
 ///
 /// # Errors
 ///
-/// [`Error::InvalidCredentials`], which counts as a guess; [`Error::WeakPassword`]; [`Error::TooManyAttempts`].
-pub(crate) async fn change_password(
+/// [`Error::InvalidCredentials`], which counts as a guess; [`Error::TooManyAttempts`]; [`Error::NotFound`] for callers who
+/// have no account here.
+pub(crate) async fn confirm_password(
     state: &IdentityState,
     scope: &Scope,
     current: &str,
-    new: &str,
     device: &Device,
-) -> Result<(), Error> {
-    let (id, own_session) = own(scope.principal())?;
+) -> Result<Confirmed, Error> {
+    let (id, _) = own(scope.principal())?;
     let session = state.db.session(scope.clone());
     let now = state.clock.now();
     let row = Users(&session).password(id).await?;
@@ -175,6 +183,24 @@ pub(crate) async fn change_password(
         throttle::failed(&state.platform(scope), &state.ids, device.ip, now).await?;
         return Err(Error::InvalidCredentials);
     }
+    Ok(Confirmed { id, row, email })
+}
+
+/// Changes the caller's own password and ends all its other sessions.
+///
+/// # Errors
+///
+/// [`Error::InvalidCredentials`], which counts as a guess; [`Error::WeakPassword`]; [`Error::TooManyAttempts`].
+pub(crate) async fn change_password(
+    state: &IdentityState,
+    scope: &Scope,
+    current: &str,
+    new: &str,
+    device: &Device,
+) -> Result<(), Error> {
+    let (_, own_session) = own(scope.principal())?;
+    let Confirmed { id, row, email } = confirm_password(state, scope, current, device).await?;
+    let session = state.db.session(scope.clone());
     let own_rules = tenant::rules(state, session.tenant()).await?;
     let context = [email.as_str(), &row.full_name];
     check_password(state, &own_rules, "new_password", new, &context)?;
@@ -205,7 +231,7 @@ pub(crate) async fn change_password(
                 .with(&session, entry.on("user", id).secret("password"))
                 .await?;
             // It was no guess.
-            throttle::unlock(&session, &email, id).await?;
+            throttle::unlock(&session, &email).await?;
             Ok::<_, Error>(())
         })
         .await

@@ -138,10 +138,7 @@ async fn finish(
             if !use_code(&session, user, &code, now).await? {
                 return Err(Error::InvalidCode);
             }
-            let mut batch = Batch::new();
-            let (scope, key) = throttle::code_key(session.tenant(), user);
-            batch.run(&SETTLE, (scope, key.to_vec()));
-            session.batch(batch).await?;
+            throttle::unlock_code(&session, user).await?;
             start(state, &session, &proven, room(state, &candidate)).await
         })
         .await

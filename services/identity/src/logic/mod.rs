@@ -1,15 +1,19 @@
 //! What people do with the service; no HTTP here.
 pub(crate) mod account;
+pub(crate) mod address;
 pub(crate) mod audit;
 pub(crate) mod bootstrap;
 pub(crate) mod client;
 pub(crate) mod erase;
 pub(crate) mod housekeeping;
+pub(crate) mod invitation;
 pub(crate) mod login;
 pub(crate) mod logout;
+pub(crate) mod mail;
 pub(crate) mod me;
 pub(crate) mod mfa;
 pub(crate) mod one_time;
+pub(crate) mod recovery;
 pub(crate) mod refresh;
 pub(crate) mod register;
 pub(crate) mod rights;

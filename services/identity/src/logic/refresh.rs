@@ -9,6 +9,7 @@ use metrics::counter;
 
 use crate::error::Error;
 use crate::ids::RefreshTokenId;
+use crate::logic::mail::Errand;
 use crate::logic::session::{Granted, Holder, issue};
 use crate::model::audit::{Actor, Device, Entry};
 use crate::model::secret::{hash, is_refresh_token};
@@ -112,8 +113,9 @@ async fn advance(
     };
     if let Some(from) = standing.paced_from.filter(|_| pace > 0) {
         let age = Duration::try_from(now.duration_since(from)).unwrap_or_default();
-        if age < MINUTE {
-            let wait = (MINUTE - age).max(Duration::from_secs(1));
+        let wait = MINUTE.saturating_sub(age);
+        if !wait.is_zero() {
+            let wait = wait.max(Duration::from_secs(1));
             // Undone with the transaction: the token stays good for later.
             return Err(Error::TooManyAttempts { wait });
         }
@@ -207,6 +209,9 @@ async fn shown_again(
         .audit
         .with(session, entry.on("session", row.session_id).denied())
         .await?;
+    let errand = Errand::SessionStolen { user: row.user_id };
+    let job = errand.job(state, row.tenant_id)?;
+    state.queue.enqueue(session, vec![job]).await?;
     Ok(Ended::Refused(Error::RefreshTokenReused))
 }
 

@@ -5,6 +5,7 @@ use brisk_db::{Batch, Session};
 
 use crate::error::Error;
 use crate::ids::UserId;
+use crate::logic::mail::Errand;
 use crate::logic::session::{Granted, Proven, begin};
 use crate::logic::{me, tenant};
 use crate::model::audit::{Actor, Device, Entry};
@@ -48,7 +49,7 @@ pub(crate) fn check_person(
     parsed
 }
 
-/// Makes a tenant with its first owner.
+/// Makes a tenant with its first owner, who is sent a mail that proves the address.
 ///
 /// # Errors
 ///
@@ -107,12 +108,11 @@ pub(crate) async fn register(
                 ..Actor::default()
             };
             let entry = Entry::new("tenant.registered", tenant.id, actor, device.clone());
-            state
-                .audit
-                .with(&session, entry.on("tenant", tenant.id))
-                .await?;
+            let mut batch = Batch::new();
+            state.audit.add(&mut batch, [entry.on("tenant", tenant.id)]);
+            let proof = Errand::Proof { user: id }.job(state, tenant.id)?;
+            state.queue.add(&mut batch, vec![proof]);
             let granted = if is_open {
-                let mut batch = Batch::new();
                 let proven = Proven {
                     tenant: tenant.id,
                     user: id,
@@ -123,12 +123,12 @@ pub(crate) async fn register(
                     better_hash: None,
                 };
                 let granted = begin(state, &proven, &mut batch)?;
-                session.batch(batch).await?;
                 user.last_login_at = Some(now);
                 Some(granted)
             } else {
                 None
             };
+            session.batch(batch).await?;
             Ok::<_, Error>(Registered { user, granted })
         })
         .await

@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 use crate::error::Error;
 use crate::ids::UserId;
 use crate::logic::erase::ERASE_JOB;
+use crate::logic::mail::Errand;
 use crate::logic::register::check_person;
+use crate::logic::user::check_invite;
 use crate::logic::{me, tenant};
 use crate::model::audit::{Actor, Device, Entry};
 use crate::model::tenant_rules::TenantRules;
@@ -254,6 +256,8 @@ pub(crate) struct NewOwner {
     pub(crate) full_name: String,
     /// Without one it is invited.
     pub(crate) password: Option<String>,
+    /// Whether it is sent an invitation; only somebody without a password is.
+    pub(crate) is_written_to: bool,
 }
 
 /// Makes a customer with its roles, and its first owner where one is named.
@@ -308,6 +312,12 @@ pub(crate) async fn create(
                 };
                 let user = Users(&inside).insert(owner, now).await?;
                 Roles(&inside).assign(user.id, role, None, now).await?;
+                let is_written_to = new.owner.as_ref().is_some_and(|o| o.is_written_to);
+                let errand = Errand::welcome(state, user.id, user.status, is_written_to);
+                if let Some(errand) = errand {
+                    let job = errand.job(state, made.id)?;
+                    state.queue.enqueue(&inside, vec![job]).await?;
+                }
                 first = Some(user);
             }
             let note = entry(scope, "tenant.created", made.id, device);
@@ -321,6 +331,7 @@ pub(crate) async fn create(
 async fn prepare(state: &IdentityState, owner: &NewOwner) -> Result<NewUser, Error> {
     let mut errors: Vec<FieldError> = Vec::new();
     let email = check_person(&owner.email, &owner.full_name, &mut errors);
+    check_invite(owner.is_written_to, owner.password.as_deref(), &mut errors);
     let Some(email) = email.filter(|_| errors.is_empty()) else {
         return Err(Error::Fields(errors));
     };

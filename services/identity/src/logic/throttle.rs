@@ -9,8 +9,8 @@ use jiff::Timestamp;
 
 use crate::error::Error;
 use crate::ids::UserId;
-use crate::model::throttle::{Scope, account, key};
-use crate::store::throttle::{CounterRow, Throttle, Try};
+use crate::model::throttle::{Rule, Scope, account, key};
+use crate::store::throttle::{CounterRow, SETTLE, Throttle, Try};
 
 /// What a try at a password is about.
 #[derive(Clone, Copy, Debug)]
@@ -124,13 +124,57 @@ pub(crate) async fn reserve_code(
     refuse(rows.iter().filter(|row| row.last_try_id != id), now)
 }
 
-/// Forgets the guesses at an account, at its second factor too.
-pub(crate) async fn unlock(session: &Session, email_norm: &str, user: UserId) -> Result<(), Error> {
+/// Counts a mail to an address before it is sent; whether it may be. Mails about other things have counts of their own.
+pub(crate) async fn may_write_to(
+    session: &Session,
+    ids: &Ids,
+    email_norm: &str,
+    about: &str,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let (id, key) = (ids.uuid(), key(&[about.as_bytes(), email_norm.as_bytes()]));
+    let rows = Throttle(session).count(Scope::Mail, key, id, now).await?;
+    Ok(rows.iter().all(|row| row.last_try_id == id))
+}
+
+/// Counts somebody's wish that mails be sent, by where it comes from.
+///
+/// # Errors
+///
+/// [`Error::TooManyAttempts`] after `most` in an hour; 0 is no limit.
+pub(crate) async fn mails_from(
+    session: &Session,
+    ids: &Ids,
+    ip: Option<IpAddr>,
+    most: u32,
+    now: Timestamp,
+) -> Result<(), Error> {
+    if most == 0 {
+        return Ok(());
+    }
+    let rule = Rule {
+        most: i64::from(most),
+        ..Scope::Mail.rule()
+    };
+    let (id, key) = (ids.uuid(), key(&[b"from", &network(ip)]));
+    let throttle = Throttle(session);
+    let rows = throttle.count_by(rule, Scope::Mail, key, id, now).await?;
+    refuse(rows.iter().filter(|row| row.last_try_id != id), now)
+}
+
+/// Forgets the guesses at somebody's second factor.
+pub(crate) async fn unlock_code(session: &Session, user: UserId) -> Result<(), Error> {
+    let (scope, key) = code_key(session.tenant(), user);
+    session.run(&SETTLE, (scope, key.to_vec())).await?;
+    Ok(())
+}
+
+/// Forgets the guesses at the password of an account.
+pub(crate) async fn unlock(session: &Session, email_norm: &str) -> Result<(), Error> {
     let own = account(Some(session.tenant()), email_norm);
     let email = key(&[email_norm.as_bytes()]);
-    let (_, code) = code_key(session.tenant(), user);
     Throttle(session)
-        .forget(own, account(None, email_norm), email, code)
+        .forget(own, account(None, email_norm), email)
         .await?;
     Ok(())
 }

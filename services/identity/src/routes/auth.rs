@@ -81,7 +81,7 @@ pub(super) fn answer<T: Serialize>(
     (status, headers, Json(body(granted))).into_response()
 }
 
-/// Makes a tenant with its first owner, who is signed in at once where addresses need no proof.
+/// Makes a tenant with its first owner, who is signed in at once where addresses need no proof, and is mailed to either way.
 #[utoipa::path(
     post,
     path = "/auth/register",

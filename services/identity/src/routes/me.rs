@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use brisk_core::Permissions;
-use brisk_http::{Auth, Json, Problem, ProblemBody, json_with_etag};
+use brisk_http::{Auth, FreshAuth, Json, Problem, ProblemBody, json_with_etag};
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -14,6 +14,7 @@ use super::device::From as Device;
 use super::home;
 use crate::error::Error;
 use crate::logic::account::Account;
+use crate::logic::address;
 use crate::logic::me::{self, OwnChange, own};
 use crate::model::user::User;
 use crate::state::IdentityState;
@@ -23,6 +24,7 @@ pub(super) fn router() -> OpenApiRouter<IdentityState> {
         .routes(routes!(get, update))
         .routes(routes!(get_of_auth))
         .routes(routes!(change_password))
+        .routes(routes!(change_email))
 }
 
 /// The tenant that somebody belongs to.
@@ -173,4 +175,42 @@ async fn change_password(
     let (current, new) = (&body.current_password, &body.new_password);
     me::change_password(&state, &scope, current, new, &device).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Another address.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+struct EmailBody {
+    new_email: String,
+    current_password: String,
+}
+
+/// Asks for another address for the caller, who has just signed in. It counts once the mail to it is confirmed at
+/// `/auth/email/verify`; the old address is told.
+#[utoipa::path(
+    post,
+    path = "/users/me/email",
+    tag = "me",
+    operation_id = "change_email",
+    request_body = EmailBody,
+    responses(
+        (status = 202, description = "Both addresses are written to"),
+        (status = 401, body = ProblemBody),
+        (status = 404, body = ProblemBody),
+        (status = 422, body = ProblemBody),
+        (status = 429, body = ProblemBody),
+        (status = 503, body = ProblemBody),
+    )
+)]
+async fn change_email(
+    State(state): State<IdentityState>,
+    FreshAuth(caller): FreshAuth,
+    Device(device): Device,
+    Json(body): Json<EmailBody>,
+) -> Result<StatusCode, Problem> {
+    own(caller.principal())?;
+    let scope = caller.scope(home(&caller)?);
+    let (new, password) = (&body.new_email, &body.current_password);
+    address::ask_for_another(&state, &scope, new, password, &device).await?;
+    Ok(StatusCode::ACCEPTED)
 }

@@ -4,6 +4,7 @@ mod auth;
 mod client;
 mod cookies;
 mod device;
+mod mail;
 mod me;
 mod mfa;
 mod oauth2;
@@ -25,6 +26,7 @@ use crate::state::IdentityState;
 pub(crate) fn router() -> OpenApiRouter<IdentityState> {
     OpenApiRouter::new()
         .merge(auth::router())
+        .merge(mail::router())
         .merge(session::router())
         .merge(me::router())
         .merge(mfa::router())

@@ -274,6 +274,8 @@ struct OwnerBody {
     full_name: String,
     /// 12 to 128 characters. Without one the owner is invited and has to set one.
     password: Option<String>,
+    /// Whether to mail an invitation; only without a password.
+    send_invite: Option<bool>,
 }
 
 /// A tenant to be made.
@@ -334,6 +336,7 @@ async fn create(
             email: owner.email,
             full_name: owner.full_name,
             password: owner.password,
+            is_written_to: owner.send_invite.unwrap_or_default(),
         }),
     };
     let scope = caller.scope(at(&caller));

@@ -1,5 +1,6 @@
 //! Every statement of the service, one file for each resource.
 pub(crate) mod account;
+pub(crate) mod addressee;
 pub(crate) mod audit;
 pub(crate) mod client;
 pub(crate) mod one_time;
@@ -26,6 +27,7 @@ use brisk_db::Declared;
 pub(crate) fn statements() -> Vec<&'static dyn Declared> {
     [
         account::STATEMENTS,
+        addressee::STATEMENTS,
         client::STATEMENTS,
         one_time::STATEMENTS,
         refresh_token::STATEMENTS,

@@ -12,6 +12,7 @@ use crate::model::client::ClientStatus;
 use crate::model::one_time::Purpose;
 use crate::model::secret::SecretHash;
 use crate::model::user::UserStatus;
+use crate::store::addressee::AddresseeRow;
 use crate::store::one_time::OneTimeRow;
 
 /// Somebody who may be the one who signs in.
@@ -79,6 +80,14 @@ statements! {
            WHERE u.email_norm = $1 AND u.deleted_at IS NULL AND (CAST($2 AS bigint) IS NULL OR u.tenant_id = $2)
            LIMIT 2";
 
+    /// Whom an address belongs to, in one tenant or in all.
+    pub(crate) ADDRESSEES(email: String, tenant: Option<TenantId>) -> Vec<AddresseeRow>
+        = "SELECT u.id, u.tenant_id, u.email, u.email_norm, u.email_verified_at, u.full_name, u.status, u.token_epoch,
+             t.status AS tenant_status, t.slug AS tenant_slug, t.name AS tenant_name
+           FROM identity_users u JOIN brisk_tenants t ON t.id = u.tenant_id
+           WHERE u.email_norm = $1 AND u.deleted_at IS NULL AND (CAST($2 AS bigint) IS NULL OR u.tenant_id = $2)
+           ORDER BY u.tenant_id LIMIT 20";
+
     /// Uses a refresh token, once: of any number of callers one gets the row.
     pub(crate) CONSUME(hash: Vec<u8>, now: Timestamp) -> Option<ShownRow>
         = "UPDATE identity_refresh_tokens SET consumed_at = $2
@@ -106,6 +115,17 @@ statements! {
     pub(crate) SHOWN_ONE_TIME(hash: Vec<u8>, purpose: Purpose, now: Timestamp) -> Option<OneTimeRow>
         = "SELECT tenant_id, user_id, payload, consumed_at FROM identity_one_time_tokens
            WHERE token_hash = $1 AND purpose = $2 AND expires_at > $3";
+
+    /// As [`CONSUME_ONE_TIME`], for a token that proves an address, whether it is to be taken or is somebody's already.
+    pub(crate) CONSUME_PROOF(hash: Vec<u8>, now: Timestamp) -> Option<OneTimeRow>
+        = "UPDATE identity_one_time_tokens SET consumed_at = $2
+           WHERE token_hash = $1 AND purpose IN ('email_verify', 'email_change') AND consumed_at IS NULL AND expires_at > $2
+           RETURNING tenant_id, user_id, payload, consumed_at";
+
+    /// As [`SHOWN_ONE_TIME`], for a token that proves an address.
+    pub(crate) SHOWN_PROOF(hash: Vec<u8>, now: Timestamp) -> Option<OneTimeRow>
+        = "SELECT tenant_id, user_id, payload, consumed_at FROM identity_one_time_tokens
+           WHERE token_hash = $1 AND purpose IN ('email_verify', 'email_change') AND expires_at > $2";
 
     /// The tenant of those who run the installation.
     pub(crate) SYSTEM_TENANT() -> Option<TenantId> = "SELECT id FROM brisk_tenants WHERE kind = 'system'";
@@ -173,6 +193,14 @@ impl AllTenants<'_> {
         self.0.run(&CANDIDATES, params).await
     }
 
+    pub(crate) async fn addressees(
+        &self,
+        email: &str,
+        tenant: Option<TenantId>,
+    ) -> Result<Vec<AddresseeRow>, Error> {
+        self.0.run(&ADDRESSEES, (email.to_owned(), tenant)).await
+    }
+
     pub(crate) async fn consume(
         &self,
         hash: SecretHash,
@@ -207,6 +235,22 @@ impl AllTenants<'_> {
     ) -> Result<Option<OneTimeRow>, Error> {
         let params = (hash.to_vec(), purpose, now);
         self.0.run(&SHOWN_ONE_TIME, params).await
+    }
+
+    pub(crate) async fn consume_proof(
+        &self,
+        hash: SecretHash,
+        now: Timestamp,
+    ) -> Result<Option<OneTimeRow>, Error> {
+        self.0.run(&CONSUME_PROOF, (hash.to_vec(), now)).await
+    }
+
+    pub(crate) async fn shown_proof(
+        &self,
+        hash: SecretHash,
+        now: Timestamp,
+    ) -> Result<Option<OneTimeRow>, Error> {
+        self.0.run(&SHOWN_PROOF, (hash.to_vec(), now)).await
     }
 
     pub(crate) async fn system_tenant(&self) -> Result<Option<TenantId>, Error> {

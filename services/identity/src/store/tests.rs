@@ -41,12 +41,14 @@ fn names_of_statements_are_not_repeated() {
 }
 
 /// What is asked without a tenant, and why that is right is said at each.
-const WITHOUT_TENANT: [&str; 18] = [
+const WITHOUT_TENANT: [&str; 21] = [
     "identity.revoked.list",
+    "identity.system.addressees",
     "identity.system.candidates",
     "identity.system.client",
     "identity.system.consume",
     "identity.system.consume_one_time",
+    "identity.system.consume_proof",
     "identity.system.delete_counters",
     "identity.system.delete_oauth_states",
     "identity.system.delete_one_time_tokens",
@@ -58,6 +60,7 @@ const WITHOUT_TENANT: [&str; 18] = [
     "identity.system.lock_system_tenant",
     "identity.system.shown",
     "identity.system.shown_one_time",
+    "identity.system.shown_proof",
     "identity.system.staff",
     "identity.system.system_tenant",
 ];

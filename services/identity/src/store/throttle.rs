@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::model::session::later;
-use crate::model::throttle::Scope;
+use crate::model::throttle::{Rule, Scope};
 
 /// A counter after a try.
 #[derive(Clone, Copy, Debug, FromRow)]
@@ -107,12 +107,10 @@ statements! {
     pub(crate) SETTLE(scope: Scope, key: Vec<u8>) -> Affected
         = "DELETE FROM identity_login_throttle WHERE scope = $1 AND key_hash = $2";
 
-    /// Forgets what was counted for an account, by the two keys that it may have, for its address and for its second
-    /// factor.
-    pub(crate) FORGET(key: Vec<u8>, nameless: Vec<u8>, email_key: Vec<u8>, code_key: Vec<u8>) -> Affected
+    /// Forgets what was counted for an account, by the two keys that it may have, and for its address.
+    pub(crate) FORGET(key: Vec<u8>, nameless: Vec<u8>, email_key: Vec<u8>) -> Affected
         = "DELETE FROM identity_login_throttle
-           WHERE (scope = 'account' AND (key_hash = $1 OR key_hash = $2)) OR (scope = 'email' AND key_hash = $3)
-             OR (scope = 'mfa' AND key_hash = $4)";
+           WHERE (scope = 'account' AND (key_hash = $1 OR key_hash = $2)) OR (scope = 'email' AND key_hash = $3)";
 }
 
 /// The counters; their keys are hashes that contain the tenant where there is one.
@@ -153,7 +151,18 @@ impl Throttle<'_> {
         id: Uuid,
         now: Timestamp,
     ) -> Result<Vec<CounterRow>, Error> {
-        let rule = scope.rule();
+        self.count_by(scope.rule(), scope, key, id, now).await
+    }
+
+    /// Whether the event may happen, by another rule than the scope's own.
+    pub(crate) async fn count_by(
+        &self,
+        rule: Rule,
+        scope: Scope,
+        key: [u8; 32],
+        id: Uuid,
+        now: Timestamp,
+    ) -> Result<Vec<CounterRow>, Error> {
         let params = (
             scope,
             key.to_vec(),
@@ -171,14 +180,8 @@ impl Throttle<'_> {
         account: [u8; 32],
         nameless: [u8; 32],
         email: [u8; 32],
-        code: [u8; 32],
     ) -> Result<u64, Error> {
-        let params = (
-            account.to_vec(),
-            nameless.to_vec(),
-            email.to_vec(),
-            code.to_vec(),
-        );
+        let params = (account.to_vec(), nameless.to_vec(), email.to_vec());
         self.0.run(&FORGET, params).await
     }
 }

@@ -136,6 +136,32 @@ statements! {
              token_epoch = token_epoch + $5
            WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL";
 
+    /// Another password for somebody who has shown a mail to this address; the address is proved by that, and tokens that were
+    /// made before do not count any more.
+    pub(crate) RESET_PASSWORD(tenant: TenantId, id: UserId, email_norm: String, hash: String, now: Timestamp) -> Affected
+        = "UPDATE identity_users SET password_hash = $4, password_changed_at = $5, updated_at = $5,
+             token_epoch = token_epoch + 1, email_verified_at = coalesce(email_verified_at, $5)
+           WHERE tenant_id = $1 AND id = $2 AND email_norm = $3 AND status = 'active' AND deleted_at IS NULL";
+
+    /// The address is proved to be somebody's own, if it still is.
+    pub(crate) VERIFY_EMAIL(tenant: TenantId, id: UserId, email_norm: String, now: Timestamp) -> Affected
+        = "UPDATE identity_users SET email_verified_at = coalesce(email_verified_at, $4), updated_at = $4
+           WHERE tenant_id = $1 AND id = $2 AND email_norm = $3 AND deleted_at IS NULL";
+
+    /// Another address, proved already, in place of the one that somebody had when it asked for it.
+    pub(crate) MOVE_EMAIL(tenant: TenantId, id: UserId, from: String, email: String, email_norm: String, now: Timestamp)
+        -> Affected
+        = "UPDATE identity_users SET email = $4, email_norm = $5, email_verified_at = $6, updated_at = $6
+           WHERE tenant_id = $1 AND id = $2 AND email_norm = $3 AND status = 'active' AND deleted_at IS NULL";
+
+    /// Somebody who was invited comes: with a password and a name of its own.
+    pub(crate) ACCEPT(
+        tenant: TenantId, id: UserId, email_norm: String, hash: String, full_name: String, name_norm: String, now: Timestamp,
+    ) -> Affected
+        = "UPDATE identity_users SET password_hash = $4, password_changed_at = $7, full_name = $5, name_norm = $6,
+             email_verified_at = $7, status = 'active', updated_at = $7
+           WHERE tenant_id = $1 AND id = $2 AND email_norm = $3 AND status = 'invited' AND deleted_at IS NULL";
+
     /// Makes all access tokens that there are void.
     pub(crate) RAISE_EPOCH(tenant: TenantId, id: UserId, now: Timestamp) -> Affected
         = "UPDATE identity_users SET token_epoch = token_epoch + 1, updated_at = $3 WHERE tenant_id = $1 AND id = $2";
@@ -228,6 +254,56 @@ impl Users<'_> {
     ) -> Result<bool, Error> {
         let params = (self.0.tenant(), id, hash, now, i64::from(ends_tokens));
         Ok(self.0.run(&SET_PASSWORD, params).await? > 0)
+    }
+
+    /// Whether somebody may have it: who is active and has the address still.
+    pub(crate) async fn reset_password(
+        &self,
+        id: UserId,
+        email_norm: &str,
+        hash: String,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let params = (self.0.tenant(), id, email_norm.to_owned(), hash, now);
+        Ok(self.0.run(&RESET_PASSWORD, params).await? > 0)
+    }
+
+    /// Whether the address is still somebody's.
+    pub(crate) async fn verify_email(
+        &self,
+        id: UserId,
+        email_norm: &str,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let params = (self.0.tenant(), id, email_norm.to_owned(), now);
+        Ok(self.0.run(&VERIFY_EMAIL, params).await? > 0)
+    }
+
+    /// Whether somebody still had the address `from`.
+    pub(crate) async fn move_email(
+        &self,
+        id: UserId,
+        from: &str,
+        to: Email,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let params = (self.0.tenant(), id, from.to_owned(), to.typed, to.norm, now);
+        Ok(self.0.run(&MOVE_EMAIL, params).await? > 0)
+    }
+
+    /// Whether somebody is still invited, at this address.
+    pub(crate) async fn accept(
+        &self,
+        id: UserId,
+        email_norm: &str,
+        hash: String,
+        full_name: String,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let norm = name_norm(&full_name);
+        let email_norm = email_norm.to_owned();
+        let params = (self.0.tenant(), id, email_norm, hash, full_name, norm, now);
+        Ok(self.0.run(&ACCEPT, params).await? > 0)
     }
 
     pub(crate) async fn raise_epoch(&self, id: UserId, now: Timestamp) -> Result<u64, Error> {

@@ -32,7 +32,7 @@ async fn last_let_in(app: &TestApp, access: &str, ended: Instant) -> Duration {
 }
 
 async fn nobody_is_let_in_for_long(silent: bool) {
-    let mut app = TestApp::postgres().await;
+    let mut app = TestApp::postgres().await.in_real_time().await;
     let (proxy, url) = Proxy::before(&app.place.url()).await.unwrap();
     app.add_node_at(&url).await;
     let olga = app.tenant("acme").await;

@@ -36,9 +36,7 @@ async fn trusting(app: TestApp, there: &TestApp, tenant: &str) -> TestApp {
         "issuer": ELSEWHERE, "jwks_uri": keys, "audiences": ["brisk"], "algorithms": ["ES256"],
         "claim_map": {"permissions": "permissions"}, "tenant_map": {"fixed": tenant},
     }]);
-    let issuers: &'static str = issuers.to_string().leak();
-    let extra = Vec::from([("auth.issuers", issuers)]).leak();
-    app.with(extra).await
+    app.with(&[("auth.issuers", &issuers.to_string())]).await
 }
 
 async fn others_speak_for_tenants_only(app: TestApp) {

@@ -54,6 +54,9 @@ impl Nest {
             .post("/users", &body)
             .await
             .assert_status(201);
+        let invited = json!({"email": format!("{CANARY}i{n}@example.org"), "full_name": format!("{CANARY} Guest")});
+        let invited = self.owner.client.post("/users", &invited).await;
+        let invited = invited.assert_status(201);
         let body = json!({"name": format!("{CANARY} robot"), "scopes": ["tokens:introspect"]});
         let robot = self.owner.client.post("/clients", &body).await;
         let robot = robot.assert_status(201);
@@ -67,6 +70,7 @@ impl Nest {
             |what: fn(&Person) -> &String| person.as_ref().map(what).cloned().unwrap_or_default();
         let ids = Ids {
             user: text(&user["id"]).to_owned(),
+            invited: text(&invited["id"]).to_owned(),
             role: text(&role["id"]).to_owned(),
             session: person
                 .as_ref()
@@ -167,6 +171,7 @@ async fn every_route_asks_for_its_permission(app: TestApp) {
     let id = "0190a000-0000-7000-8000-000000000000".to_owned();
     let ids = Ids {
         user: id.clone(),
+        invited: id.clone(),
         role: id.clone(),
         session: id.clone(),
         client: id,
@@ -311,6 +316,7 @@ async fn nothing_of_another_tenant_is_seen_or_changed(app: TestApp) {
         .await
         .assert_status(200);
     let cursor = text(&cursor["next_cursor"]).to_owned();
+    app.mails_are_done().await;
     let before = rows_of(&app, nest.owner.tenant);
     let mut n = 100;
     for route in ROUTES

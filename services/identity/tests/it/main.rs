@@ -12,6 +12,7 @@ mod isolation;
 mod journey;
 mod lessons;
 mod machines;
+mod mail;
 mod mfa;
 mod model;
 mod nodes;
@@ -19,6 +20,7 @@ mod people;
 mod roles;
 mod routes;
 mod sessions;
+mod smtp;
 mod tenants;
 mod world;
 

@@ -21,6 +21,8 @@ pub(crate) enum Who {
 pub(crate) enum Id {
     None,
     User,
+    /// Somebody who was invited and has not come.
+    Invited,
     Role,
     Session,
     Tenant,
@@ -42,6 +44,7 @@ pub(crate) enum Foreign {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ids {
     pub(crate) user: String,
+    pub(crate) invited: String,
     pub(crate) role: String,
     pub(crate) session: String,
     pub(crate) tenant: String,
@@ -91,7 +94,9 @@ const fn route(
         who,
         foreign: match id {
             Id::None => Foreign::Own,
-            Id::User | Id::Role | Id::Session | Id::Tenant | Id::Client => Foreign::Refused,
+            Id::User | Id::Invited | Id::Role | Id::Session | Id::Tenant | Id::Client => {
+                Foreign::Refused
+            }
         },
         id,
         status,
@@ -126,6 +131,7 @@ impl Route {
         let id = match self.id {
             Id::None => "",
             Id::User => &ids.user,
+            Id::Invited => &ids.invited,
             Id::Role => &ids.role,
             Id::Session => &ids.session,
             Id::Tenant => &ids.tenant,
@@ -180,6 +186,10 @@ fn setup(_: &Ids) -> Value {
     json!({"token": "bst_x", "email": "a@example.org", "password": crate::world::PASSWORD, "full_name": "A"})
 }
 
+fn token(_: &Ids) -> Value {
+    json!({"token": "bot_x"})
+}
+
 fn new_tenant(ids: &Ids) -> Value {
     json!({"name": format!("Made {}", ids.n), "owner": {"email": "a@example.org", "full_name": "A"}})
 }
@@ -209,6 +219,34 @@ pub(crate) const ROUTES: &[Route] = {
         route("POST", "/auth/logout", Public, Id::None, 204, 4)
             .body(|ids| json!({"refresh_token": ids.refresh}))
             .foreign(Foreign::Proof),
+        route("POST", "/auth/password/forgot", Public, Id::None, 202, 2)
+            .body(|ids| json!({"email": ids.email, "tenant": ids.tenant}))
+            .foreign(Foreign::Proof),
+        route("POST", "/auth/tenants/lookup", Public, Id::None, 202, 2)
+            .body(|ids| json!({"email": ids.email}))
+            .foreign(Foreign::Proof),
+        route(
+            "POST",
+            "/auth/email/verify/request",
+            Public,
+            Id::None,
+            202,
+            2,
+        )
+        .body(|ids| json!({"email": ids.email, "tenant": ids.tenant}))
+        .foreign(Foreign::Proof),
+        // What they cost with a token that counts is in `mail.rs`.
+        route("POST", "/auth/password/reset", Public, Id::None, 400, 1)
+            .body(|_| json!({"token": "bot_x", "new_password": crate::world::PASSWORD}))
+            .foreign(Foreign::Proof),
+        route("POST", "/auth/email/verify", Public, Id::None, 400, 6)
+            .body(token)
+            .foreign(Foreign::Proof),
+        route("POST", "/auth/invitations/accept", Public, Id::None, 400, 1)
+            .body(
+                |_| json!({"token": "bot_x", "password": crate::world::PASSWORD, "full_name": "A"}),
+            )
+            .foreign(Foreign::Proof),
         // Once there is an administrator it is gone for everybody.
         route("POST", "/setup", Public, Id::None, 404, 1)
             .body(setup)
@@ -218,6 +256,10 @@ pub(crate) const ROUTES: &[Route] = {
         route("PATCH", "/users/me", Person, Id::None, 200, 5)
             .body(|_| json!({"full_name": "Me Myself"})),
         route("POST", "/users/me/password", Person, Id::None, 204, 10).body(password),
+        route("POST", "/users/me/email", Person, Id::None, 202, 7).body(|ids| {
+            let email = format!("moved{}@example.org", ids.n);
+            json!({"new_email": email, "current_password": crate::world::PASSWORD})
+        }),
         route("GET", "/auth/sessions", Person, Id::None, 200, 1),
         route("DELETE", "/auth/sessions/{id}", Person, Id::Session, 204, 4).ends(),
         route("POST", "/auth/logout-all", Person, Id::None, 204, 5)
@@ -268,7 +310,7 @@ pub(crate) const ROUTES: &[Route] = {
             May("users:update"),
             Id::User,
             204,
-            5,
+            6,
         ),
         route(
             "DELETE",
@@ -277,6 +319,14 @@ pub(crate) const ROUTES: &[Route] = {
             Id::User,
             204,
             6,
+        ),
+        route(
+            "POST",
+            "/users/{id}/invite",
+            May("users:create"),
+            Id::Invited,
+            202,
+            5,
         ),
         route(
             "GET",

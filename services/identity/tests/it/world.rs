@@ -1,26 +1,27 @@
 //! The real program with this service, on a database of its own.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::path::Path;
 
 use brisk::config::{LoadOptions, Settings};
 use brisk::prelude::*;
 use brisk::testing::{NoFindings, STRICT};
 use brisk::{App, Running};
-use brisk_testkit::files::SqliteFile;
+use brisk_testkit::files::{Folder, SqliteFile};
 use brisk_testkit::servers::Postgres;
 use brisk_testkit::services::{Answer, Call, Client, PATIENCE, Place, eventually};
 use serde_json::{Value, json};
 
+use crate::mail::{self, Mail};
+
 /// A password that nobody guesses.
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
-/// Settings of one test besides the usual ones.
-pub(crate) type Extra = &'static [(&'static str, &'static str)];
-
-/// An app of this service on the database at `url`.
-fn app(url: &str, extra: &[(&str, &str)]) -> App {
+/// An app of this service on the database at `url`, which writes its mails into a folder.
+fn app(url: &str, mails: &Path, extra: &[(&str, &str)]) -> App {
     let log_level = std::env::var("BRISK_TEST_LOG").unwrap_or_else(|_| "error".to_owned());
     let [traced, strict] = STRICT;
+    let mailer = format!("file:{}", mails.display());
     let usual = [
         traced,
         strict,
@@ -32,6 +33,10 @@ fn app(url: &str, extra: &[(&str, &str)]) -> App {
         // Hashing is tested where passwords are; here it would only take time.
         ("auth.hash.m_kib", "64"),
         ("auth.hash.t", "1"),
+        ("identity.mailer_url", &mailer),
+        // How often one may ask is tested where mails are.
+        ("identity.mail_requests_per_hour", "0"),
+        ("identity.login_limit_per_min", "0"),
     ];
     let overrides = usual.iter().chain(extra);
     let options = LoadOptions {
@@ -46,8 +51,8 @@ fn app(url: &str, extra: &[(&str, &str)]) -> App {
 }
 
 /// Starts a node on the database at `url`.
-async fn start(url: &str, clock: &Clock, extra: Extra) -> Running {
-    let app = app(url, extra).at(clock.clone(), Ids::random());
+async fn start(url: &str, mails: &Path, clock: &Clock, extra: &[(&str, &str)]) -> Running {
+    let app = app(url, mails, extra).at(clock.clone(), Ids::random());
     let opened = app.check().unwrap().open().await.unwrap();
     opened.start().await.unwrap()
 }
@@ -65,7 +70,12 @@ async fn postgres() -> Place {
     let key = format!("identity it {:x}", hash.finish());
     let database = Postgres::shared()
         .database_from(&key, async |url| {
-            let opened = app(&url, &[]).check().unwrap().open().await.unwrap();
+            let opened = app(&url, Path::new("mail"), &[])
+                .check()
+                .unwrap()
+                .open()
+                .await
+                .unwrap();
             opened.close().await;
             Ok::<_, brisk_testkit::servers::Error>(())
         })
@@ -98,7 +108,10 @@ pub(crate) struct TestApp {
     url: String,
     pub(crate) nodes: Vec<Running>,
     pub(crate) clock: Clock,
-    extra: Extra,
+    mails: Folder,
+    /// Whether the server itself keeps tenants apart.
+    has_walls: bool,
+    extra: Vec<(String, String)>,
     clients: Vec<Client>,
     /// A wasteful request or job fails the test at its end.
     clean: Vec<NoFindings>,
@@ -108,7 +121,7 @@ impl TestApp {
     pub(crate) async fn sqlite() -> Self {
         let place = Place::Sqlite(SqliteFile::new().unwrap());
         let url = place.url();
-        Self::at(place, url, &[]).await
+        Self::at(place, url, false).await
     }
 
     pub(crate) async fn postgres() -> Self {
@@ -117,19 +130,19 @@ impl TestApp {
         }
         let place = postgres().await;
         let url = place.url();
-        Self::at(place, url, &[]).await
+        Self::at(place, url, false).await
     }
 
     /// On PostgreSQL, where the server itself keeps tenants apart.
     pub(crate) async fn walled() -> Self {
         let (place, url) = owned();
-        let app = Self::at(place, url, &[("database.row_security", "true")]).await;
+        let app = Self::at(place, url, true).await;
         let walls = "SELECT count(*) FROM pg_policy WHERE polname = 'brisk_tenant'";
         assert!(app.place.number(walls) > 10);
         app
     }
 
-    async fn at(place: Place, url: String, extra: Extra) -> Self {
+    async fn at(place: Place, url: String, has_walls: bool) -> Self {
         // Stands still at the present, so that no token ends while a busy machine runs the test.
         let clock = Clock::manual(Clock::system().now());
         let mut app = Self {
@@ -137,7 +150,9 @@ impl TestApp {
             url,
             nodes: Vec::new(),
             clock,
-            extra,
+            mails: Folder::new().unwrap(),
+            has_walls,
+            extra: Vec::new(),
             clients: Vec::new(),
             clean: Vec::new(),
         };
@@ -145,10 +160,22 @@ impl TestApp {
         app
     }
 
-    /// The same database under one new node with these settings.
-    pub(crate) async fn with(mut self, extra: Extra) -> Self {
-        self.extra = extra;
+    /// The same database under one new node whose clock goes on: for what depends on how long ago something was.
+    pub(crate) async fn in_real_time(mut self) -> Self {
+        self.clock = Clock::system();
         self.restarted().await
+    }
+
+    /// The same database under one new node with these settings.
+    pub(crate) async fn with(self, extra: &[(&str, &str)]) -> Self {
+        self.set(extra).restarted().await
+    }
+
+    /// With these settings from the next start on.
+    pub(crate) fn set(mut self, extra: &[(&str, &str)]) -> Self {
+        let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+        self.extra = extra.iter().map(owned).collect();
+        self
     }
 
     /// The same database under one new node.
@@ -169,7 +196,12 @@ impl TestApp {
 
     /// Starts one more node, which finds the database at `url`.
     pub(crate) async fn add_node_at(&mut self, url: &str) {
-        let node = start(url, &self.clock, self.extra).await;
+        let walls = [("database.row_security", "true")];
+        let extra = self.extra.iter().map(|(k, v)| (&**k, &**v));
+        let extra: Vec<_> = extra
+            .chain(walls.into_iter().filter(|_| self.has_walls))
+            .collect();
+        let node = start(url, self.mails.path(), &self.clock, &extra).await;
         self.clients.push(Client::new(node.address()));
         self.clean.push(NoFindings::of(node.kit()));
         self.nodes.push(node);
@@ -267,6 +299,22 @@ impl TestApp {
             (me.statements() == 0).then_some(())
         };
         eventually("the account is known", PATIENCE, known).await;
+    }
+
+    /// Until no mail waits to be sent.
+    pub(crate) async fn mails_are_done(&self) {
+        let waiting =
+            "SELECT count(*) FROM brisk_jobs WHERE kind = 'identity.mail' AND state = 'ready'";
+        eventually("all mails are sent", PATIENCE, async || {
+            (self.place.number(waiting) == 0).then_some(())
+        })
+        .await;
+    }
+
+    /// The mails that were sent, in order.
+    pub(crate) async fn mails(&self) -> Vec<Mail> {
+        self.mails_are_done().await;
+        mail::read(self.mails.path())
     }
 
     /// Shows a refresh token.

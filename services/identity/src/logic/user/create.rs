@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::error::Error;
 use crate::ids::{RoleId, UserId};
 use crate::logic::audit::entry;
+use crate::logic::mail::Errand;
 use crate::logic::register::check_person;
 use crate::logic::rights::{may_give, roles_to_give};
 use crate::logic::{me, tenant};
@@ -29,6 +30,16 @@ pub(crate) struct NewPerson {
     /// The tenant's defaults where it is none.
     pub(crate) role_ids: Option<Vec<RoleId>>,
     pub(crate) metadata: Option<Value>,
+    /// Whether it is sent an invitation; only somebody without a password is.
+    pub(crate) is_written_to: bool,
+}
+
+/// Adds an entry for an invitation to somebody who needs none.
+pub(crate) fn check_invite(is_wanted: bool, password: Option<&str>, errors: &mut Vec<FieldError>) {
+    if is_wanted && password.is_some() {
+        let message = "is for people without a password: they choose it when they come";
+        errors.push(FieldError::new("send_invite", "has_password", message));
+    }
 }
 
 /// What is said where somebody has the address already.
@@ -66,6 +77,7 @@ pub(crate) async fn create(
     if let Some(metadata) = &new.metadata {
         check_metadata(metadata, &mut errors);
     }
+    check_invite(new.is_written_to, new.password.as_deref(), &mut errors);
     let Some(email) = email.filter(|_| errors.is_empty()) else {
         return Err(Error::Fields(errors));
     };
@@ -121,6 +133,10 @@ pub(crate) async fn create(
                 .on("user", id)
                 .with("roles", names);
             state.audit.add(&mut batch, [made]);
+            let errand = Errand::welcome(state, id, status, new.is_written_to);
+            let job = errand.map(|errand| errand.job(state, session.tenant()));
+            let jobs = job.transpose()?.into_iter().collect();
+            state.queue.add(&mut batch, jobs);
             session.batch(batch).await?;
             let refs = roles.into_iter().map(|role| RoleRef {
                 id: role.id,

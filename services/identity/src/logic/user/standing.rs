@@ -146,7 +146,8 @@ pub(crate) async fn unlock(
             let found = UserAdmin(&session).get(id).await?.ok_or(NO_USER)?;
             let email = found.detail.user.email;
             let norm = Email::parse(&email).map_or(email, |email| email.norm);
-            throttle::unlock(&session, &norm, id).await?;
+            throttle::unlock(&session, &norm).await?;
+            throttle::unlock_code(&session, id).await?;
             let note = entry(&session, "user.unlocked", device).on("user", id);
             state.audit.with(&session, note).await?;
             Ok(())

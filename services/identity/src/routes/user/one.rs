@@ -15,7 +15,6 @@ use utoipa_axum::routes;
 use super::super::device::From as Device;
 use super::super::precondition::{IfMatch, location};
 use super::super::{allowed, home};
-use crate::error::Error;
 use crate::ids::{RoleId, UserId};
 use crate::logic::user::{self, NewPerson, UserChange};
 use crate::model::user::UserDetail;
@@ -39,7 +38,7 @@ struct NewUserBody {
     role_ids: Option<Vec<RoleId>>,
     /// An object of at most 4 KiB.
     metadata: Option<Value>,
-    /// Whether to mail an invitation.
+    /// Whether to mail an invitation; only without a password.
     send_invite: Option<bool>,
 }
 
@@ -70,10 +69,6 @@ async fn create(
     if body.role_ids.as_ref().is_some_and(|ids| !ids.is_empty()) {
         caller.permit("roles:assign")?;
     }
-    if body.send_invite == Some(true) {
-        let message = "invitations cannot be mailed by this installation";
-        return Err(Error::field("send_invite", "unavailable", message).into());
-    }
     let scope = caller.scope(home(&caller)?);
     let new = NewPerson {
         email: body.email,
@@ -81,6 +76,7 @@ async fn create(
         password: body.password,
         role_ids: body.role_ids,
         metadata: body.metadata,
+        is_written_to: body.send_invite.unwrap_or_default(),
     };
     let made = user::create(&state, &scope, new, &device).await?;
     let at = location("/users", made.user.id);

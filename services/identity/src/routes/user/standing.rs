@@ -20,6 +20,7 @@ pub(super) fn router() -> OpenApiRouter<IdentityState> {
         .routes(routes!(deactivate))
         .routes(routes!(unlock))
         .routes(routes!(remove_totp))
+        .routes(routes!(invite))
         .routes(routes!(sessions, end_sessions))
 }
 
@@ -120,6 +121,32 @@ async fn remove_totp(
     let scope = allowed(&caller, "users:update")?;
     mfa::remove_of(&state, &scope, id, &device).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Mails an invitation once more to somebody who has not come yet; those before it end. At most 3 in an hour are sent.
+#[utoipa::path(
+    post,
+    path = "/users/{id}/invite",
+    tag = "users",
+    operation_id = "invite_user",
+    params(("id" = String, Path, description = "the user")),
+    responses(
+        (status = 202, description = "It is on its way"),
+        (status = 401, body = ProblemBody),
+        (status = 403, body = ProblemBody),
+        (status = 404, body = ProblemBody),
+        (status = 409, body = ProblemBody, description = "The user has come already"),
+    )
+)]
+async fn invite(
+    State(state): State<IdentityState>,
+    Auth(caller): Auth,
+    Device(device): Device,
+    Path(id): Path<UserId>,
+) -> Result<StatusCode, Problem> {
+    let scope = allowed(&caller, "users:create")?;
+    user::invite(&state, &scope, id, &device).await?;
+    Ok(StatusCode::ACCEPTED)
 }
 
 /// Lists somebody's live sessions.
