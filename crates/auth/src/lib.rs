@@ -29,6 +29,7 @@ pub use config::{
     AuthConfig, ClaimMap, ClaimPaths, Discovery, HashConfig, IssuerConfig, Preset, TenantMap,
 };
 pub use error::Error;
+pub use issuer::{Endpoints, IdToken, OpenIdConfig, OpenIdIssuer, OpenIdIssuers};
 pub use key::{ApiKey, ApiKeyId, CreatedKey, NewKey, VerifiedKey};
 pub use keys::{Keys, presented};
 pub use master::{MasterKey, Purpose};
