@@ -27,6 +27,7 @@ mod touch;
 pub use accounts::{Accounts, NoAccount};
 pub use config::{
     AuthConfig, ClaimMap, ClaimPaths, Discovery, HashConfig, IssuerConfig, Preset, TenantMap,
+    is_safe,
 };
 pub use error::Error;
 pub use issuer::{Endpoints, IdToken, OpenIdConfig, OpenIdIssuer, OpenIdIssuers};

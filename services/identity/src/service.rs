@@ -6,14 +6,16 @@ use std::sync::Arc;
 use brisk::Purpose;
 use brisk::config::ByteSize;
 use brisk::prelude::*;
-use brisk_auth::{Passwords, Sealer};
+use brisk_auth::{OpenIdIssuers, Passwords, Sealer};
 
 use crate::logic::account::Callers;
 use crate::logic::audit::Audit;
 use crate::logic::bootstrap;
 use crate::logic::erase::{ERASE_JOB, Eraser};
 use crate::logic::housekeeping::{HOUSEKEEPING_JOB, Housekeeper};
+use crate::logic::oauth::Outbound;
 use crate::logic::user;
+use crate::model::provider::{Owner, Provider};
 use crate::model::secret::Successors;
 use crate::settings::IdentitySettings;
 use crate::state::{IdentityState, Parts};
@@ -26,7 +28,12 @@ const BODY: ByteSize = ByteSize::kib(64);
 const BULK_BODY: ByteSize = ByteSize::mib(1);
 
 /// Routes at which nobody is known yet.
-const PUBLIC: [&str; 3] = ["/auth/refresh", "/auth/logout", "/oauth2"];
+const PUBLIC: [&str; 4] = [
+    "/auth/refresh",
+    "/auth/logout",
+    "/auth/oauth/providers",
+    "/oauth2",
+];
 
 /// Tries to set the installation up from one address in a minute.
 const SETUPS: u32 = 10;
@@ -69,6 +76,8 @@ impl Service for Identity {
         }
         let logins = settings.login_limit_per_min;
         let registrations = settings.register_limit_per_min;
+        let elsewhere = settings.oauth_limit_per_min;
+        let provider_answers = settings.oauth_timeout * 4;
         let state = state(kit, settings)?;
         bootstrap::prepare(&state).await?;
         bootstrap::from_settings(&state).await?;
@@ -106,6 +115,15 @@ impl Service for Identity {
             .rule(guessed("/auth/login", logins, logins / 2))
             .rule(guessed("/auth/register", registrations, 0))
             .rule(guessed("/setup", SETUPS, 0))
+            .rule(guessed("/auth/oauth/{provider}/start", elsewhere, 0))
+            .rule(guessed("/auth/oauth/{provider}/authorize", elsewhere, 0))
+            .rule(RouteRule {
+                // The provider is asked up to four times meanwhile.
+                deadline: Some(provider_answers),
+                ..guessed("/auth/oauth/{provider}/callback", elsewhere, elsewhere)
+            })
+            .rule(guessed("/auth/oauth/exchange", elsewhere, elsewhere))
+            .rule(guessed("/auth/oauth/choose", elsewhere, elsewhere))
             .rule(RouteRule {
                 prefix: "/users/bulk".to_owned(),
                 max_body: Some(BULK_BODY),
@@ -149,6 +167,10 @@ fn state(kit: &Kit, settings: IdentitySettings) -> Result<IdentityState, BoxErro
     passwords.write_aliases(kit.perf.seed_aliases());
     let key = |what| kit.master_key.derive_for(Purpose::Sealing, what);
     let public_base = kit.auth.public_base.clone();
+    let base = public_base.as_deref().unwrap_or(kit.tokens.issuer());
+    let base = format!("{}/identity", base.trim_end_matches('/'));
+    let providers = settings.providers.iter().cloned();
+    let providers = providers.map(|spec| Provider::global(spec.completed(Owner::Everybody)));
     let is_development = kit.environment == Environment::Development;
     Ok(IdentityState::new(Parts {
         db: kit.db.clone(),
@@ -164,6 +186,10 @@ fn state(kit: &Kit, settings: IdentitySettings) -> Result<IdentityState, BoxErro
         audit: Audit::start(&kit.db, kit.clock.clone(), kit.ids.clone()),
         successors: Successors::new(key("identity.refresh")),
         sealer: Sealer::new(key("identity.secrets")),
+        providers: providers.filter(|provider| provider.spec.enabled).collect(),
+        issuers: OpenIdIssuers::new(&kit.clock)?,
+        outbound: Outbound::new(settings.oauth_timeout)?,
+        base,
         device_key: key("identity.device"),
         is_secure: !(is_development && public_base.is_none()),
         is_development,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use brisk_config::{Problems, Section};
 use serde::{Deserialize, Serialize};
 
+use crate::model::provider::{Owner, ProviderSpec};
 use crate::model::session::Lifetimes;
 
 /// Who may make a tenant by registering.
@@ -67,6 +68,16 @@ pub struct IdentitySettings {
     pub housekeeping: Duration,
     /// Where the pages of the application are, for links in mails; unset, the address of this installation.
     pub app_base: Option<String>,
+    /// Providers that all tenants may sign in with.
+    pub providers: Vec<ProviderSpec>,
+    /// Where people may be sent when they come back from a provider: whole addresses, compared letter by letter; one of this
+    /// machine may have any port.
+    pub oauth_return_to: Vec<String>,
+    /// Sign-ins at providers that begin from one address in a minute; 0 is off.
+    pub oauth_limit_per_min: u32,
+    /// How long one call to a provider may take, 30 s at most.
+    #[serde(with = "brisk_config::duration")]
+    pub oauth_timeout: Duration,
     /// Origins of pages, besides our own, that may use the cookies of people who are signed in.
     pub origins: Vec<String>,
     /// The first administrator's address, made at the first start together with `bootstrap_password_hash`.
@@ -92,6 +103,10 @@ impl Default for IdentitySettings {
             legacy_complexity: false,
             housekeeping: Duration::from_mins(10),
             app_base: None,
+            providers: Vec::new(),
+            oauth_return_to: Vec::new(),
+            oauth_limit_per_min: 30,
+            oauth_timeout: Duration::from_secs(10),
             origins: Vec::new(),
             bootstrap_email: None,
             bootstrap_password_hash: None,
@@ -132,6 +147,23 @@ impl Section for IdentitySettings {
         }
         if self.housekeeping.is_zero() {
             problems.add("housekeeping", "must be longer than zero");
+        }
+        if self.oauth_timeout.is_zero() || self.oauth_timeout > Duration::from_secs(30) {
+            problems.add("oauth_timeout", "must be longer than zero and at most 30s");
+        }
+        for (i, spec) in self.providers.iter().enumerate() {
+            let mut errors = Vec::new();
+            let completed = spec.clone().completed(Owner::Everybody);
+            completed.check(Owner::Everybody, true, &mut errors);
+            for error in errors {
+                problems.add(&format!("providers.{i}.{}", error.field), error.message);
+            }
+            if self.providers[..i]
+                .iter()
+                .any(|other| other.slug == spec.slug)
+            {
+                problems.add(&format!("providers.{i}.slug"), "stands in the list twice");
+            }
         }
         if self.bootstrap_email.is_some() != self.bootstrap_password_hash.is_some() {
             problems.add(
@@ -181,6 +213,11 @@ mod tests {
             ("sessions_max_per_user", "0"),
             ("password_min", "7"),
             ("housekeeping", "0s"),
+            ("oauth_timeout", "31s"),
+            (
+                "providers",
+                r#"[{"slug": "A", "client_id": "c", "preset": "google"}]"#,
+            ),
             ("bootstrap_email", "a@b.c"),
         ];
         let told = read(&bad).unwrap_err();

@@ -8,6 +8,7 @@ pub(crate) mod housekeeping;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod me;
+pub(crate) mod oauth;
 pub(crate) mod one_time;
 pub(crate) mod refresh;
 pub(crate) mod register;

@@ -4,9 +4,12 @@ mod auth;
 mod client;
 mod cookies;
 mod device;
+mod identity;
 mod me;
+mod oauth;
 mod oauth2;
 mod precondition;
+mod provider;
 mod role;
 mod session;
 mod setup;
@@ -28,6 +31,9 @@ pub(crate) fn router() -> OpenApiRouter<IdentityState> {
         .merge(me::router())
         .merge(setup::router())
         .merge(client::router())
+        .merge(identity::router())
+        .merge(oauth::router())
+        .merge(provider::router())
         .merge(oauth2::router())
         .merge(user::router())
         .merge(role::router())

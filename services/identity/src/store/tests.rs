@@ -41,7 +41,7 @@ fn names_of_statements_are_not_repeated() {
 }
 
 /// What is asked without a tenant, and why that is right is said at each.
-const WITHOUT_TENANT: [&str; 18] = [
+const WITHOUT_TENANT: [&str; 21] = [
     "identity.revoked.list",
     "identity.system.candidates",
     "identity.system.client",
@@ -54,12 +54,15 @@ const WITHOUT_TENANT: [&str; 18] = [
     "identity.system.delete_revoked",
     "identity.system.delete_sessions",
     "identity.system.erase_deleted_users",
+    "identity.system.holders",
+    "identity.system.known_at_provider",
     "identity.system.live_sessions",
     "identity.system.lock_system_tenant",
     "identity.system.shown",
     "identity.system.shown_one_time",
     "identity.system.staff",
     "identity.system.system_tenant",
+    "identity.system.take_oauth_state",
 ];
 
 /// Tables whose rows belong to no tenant.
