@@ -5,16 +5,20 @@
     reason = "a test that cannot go on should say where"
 )]
 
+mod browser;
 mod isolation;
 mod journey;
 mod lessons;
 mod machines;
 mod model;
 mod nodes;
+mod oauth;
+mod oauth_people;
 mod people;
 mod roles;
 mod routes;
 mod sessions;
+mod stub;
 mod tenants;
 mod world;
 

@@ -1,7 +1,7 @@
 //! Who somebody of a provider is here: found, recognised, invited, made, or none of it.
 
 use brisk_auth::TenantStatus;
-use brisk_core::{Scope, TenantId};
+use brisk_core::{FindingKind, Scope, TenantId};
 use brisk_db::{Batch, Json, OnConflict, Session, together};
 use jiff::Timestamp;
 use serde_json::json;
@@ -287,9 +287,19 @@ impl Arrival<'_> {
         let email = email.ok_or(Error::Forbidden(
             "the provider tells no e-mail address, which an account needs",
         ))?;
+        let (key, subject) = (self.provider.account_key(), &self.profile.subject);
+        let why = "looked for again where nobody else can come between";
         let platform = self.state.platform(self.scope);
+        let platform = platform.expecting(FindingKind::RepeatedRead, why);
+        // Serializable: of somebody who comes twice at once one is first, and the other one is known then.
         platform
-            .transaction(async |session: Session| {
+            .serializable(async |session: Session| {
+                let known = AllTenants(&session)
+                    .known_at_provider(key, subject, None, self.now)
+                    .await?;
+                if let Some(who) = known.into_iter().next() {
+                    return Ok(who);
+                }
                 let name: String = self.profile.full_name().chars().take(180).collect();
                 let name = format!("{name}'s workspace");
                 let (tenant, owner) = tenant::make(self.state, &session, &name).await?;
