@@ -6,6 +6,7 @@
 )]
 
 mod browser;
+mod independent;
 mod isolation;
 mod journey;
 mod lessons;

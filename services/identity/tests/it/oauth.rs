@@ -13,7 +13,7 @@ use crate::on_both;
 use crate::stub::{Mischief, Stub};
 use crate::world::{TestApp, text};
 
-/// An app with one provider that speaks OpenID Connect.
+/// An app with one provider that gives ID tokens.
 async fn world(app: TestApp) -> (TestApp, Stub) {
     let stub = Stub::start(&app.clock).await;
     let app = app_with(app, &[stub.oidc("corp")]).await;
@@ -202,10 +202,10 @@ async fn a_state_counts_once_for_its_provider_and_browser(app: TestApp) {
     // At another provider's address; its own is not used up by that.
     let mut mixed = set_out(public, "corp", "").await;
     let brought = stub.visit(&mixed.url);
-    mixed.back = "/auth/oauth/other/callback".to_owned();
+    "/auth/oauth/other/callback".clone_into(&mut mixed.back);
     refused(&mixed, &brought).await;
     assert_eq!(other.asked("/token"), 0);
-    mixed.back = "/auth/oauth/corp/callback".to_owned();
+    "/auth/oauth/corp/callback".clone_into(&mut mixed.back);
     come_back(public, &mixed, &brought).await.assert_status(200);
     // In no browser and in another one; then the state is gone.
     for foreign in [
@@ -396,7 +396,7 @@ async fn id_tokens_are_judged_by_every_rule(app: TestApp) {
     }
     stub.behave();
     // Another key is asked for once, and then it is known.
-    app.clock.advance(Duration::from_secs(60));
+    app.clock.advance(Duration::from_mins(1));
     stub.rotate("b");
     let asked = stub.asked("/keys");
     sign_in(&app, &stub, "corp", "").await.assert_status(200);

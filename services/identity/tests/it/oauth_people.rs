@@ -151,10 +151,9 @@ async fn an_invitation_is_taken_with_a_provider(app: TestApp) {
     let made = olga.client.post("/users", &body).await.assert_status(201);
     assert_eq!(made["status"], "invited");
     let token = "bot_invitation";
-    let hash: String = Sha256::digest(token)
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect();
+    let bytes = Sha256::digest(token);
+    let hash = bytes.iter().map(|b| format!("{b:02x}"));
+    let hash = hash.collect::<Vec<_>>().concat();
     let id = text(&made["id"]);
     let (values, tenant) = (made["id"].clone(), olga.tenant);
     if app.place.is_postgres() {

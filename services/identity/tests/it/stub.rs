@@ -1,4 +1,4 @@
-//! A provider on loopback: OpenID Connect and the ways of GitHub, and it misbehaves as it is told.
+//! A provider on loopback, with ID tokens and in the ways of GitHub, that misbehaves as it is told.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -87,7 +87,7 @@ impl Stub {
         stub
     }
 
-    /// A description of it for the settings, speaking OpenID Connect.
+    /// A description of it for the settings, with ID tokens.
     pub(crate) fn oidc(&self, slug: &str) -> Value {
         json!({"slug": slug, "issuer": self.base, "client_id": CLIENT, "client_secret": SECRET})
     }
