@@ -52,6 +52,10 @@ async fn somebody_signs_in_and_is_known_the_next_time(app: TestApp) {
     assert_eq!(stub.asked("/keys"), 1);
     // The address was in the token.
     assert_eq!(stub.asked("/userinfo"), 0);
+    let metrics = app.public().get("/metrics").await;
+    let counted = "brisk_identity_oauth_flow_total{provider=\"corp\",result=\"ok\"}";
+    let metrics = String::from_utf8_lossy(&metrics.body).into_owned();
+    assert!(metrics.contains(counted), "{metrics}");
     eventually("both are in the audit log", PATIENCE, async || {
         let n = "SELECT count(*) FROM identity_audit_log WHERE action = 'login.ok' AND CAST(metadata AS text) LIKE '%corp%'";
         (app.place.number(n) == 2).then_some(())
@@ -141,6 +145,8 @@ async fn a_browser_gets_a_token_to_exchange_once(app: TestApp) {
     };
     let (token, binding) = there().await;
     let granted = exchange(&token, &binding).await;
+    let cost = granted.statements();
+    assert!(cost <= 6, "{cost} statements");
     assert_eq!(me(&app, &granted).await["email"], "ann@corp.example");
     assert_eq!(cookie(&granted).as_deref(), Some("brisk_oauth="));
     let again = exchange(&token, &binding).await;

@@ -220,6 +220,8 @@ async fn somebody_of_several_tenants_says_which(app: TestApp) {
             .assert_refused(422, "validation");
     }
     let answer = choose(&token, "other").await;
+    let cost = answer.statements();
+    assert!(cost <= 7, "{cost} statements");
     assert_eq!(me(&app, &answer).await["tenant"]["slug"], "other");
     choose(&token, "acme")
         .await
