@@ -330,7 +330,7 @@ async fn answers_that_cannot_be_used_are_the_providers_fault(app: TestApp) {
     let app = app_and(
         app,
         &[stub.oidc("corp")],
-        &[("identity.oauth_timeout", "700ms")],
+        &[("identity.oauth_timeout", "2s")],
     )
     .await;
     let html = "<!doctype html><title>Oops</title>".to_owned();
@@ -345,7 +345,7 @@ async fn answers_that_cannot_be_used_are_the_providers_fault(app: TestApp) {
         Mischief::Answer(200, large),
         Mischief::Answer(204, String::new()),
         Mischief::To("/user"),
-        Mischief::Slow(Duration::from_secs(2)),
+        Mischief::Slow(Duration::from_secs(20)),
     ] {
         stub.misbehave("/token", mischief.clone());
         let answer = sign_in(&app, &stub, "corp", "").await;
@@ -544,6 +544,16 @@ async fn a_form_brings_it_back_too(app: TestApp) {
     app.stop().await;
 }
 
+async fn a_way_outlives_the_program(app: TestApp) {
+    let (app, stub) = world(app).await;
+    let way = set_out(app.public(), "corp", "").await;
+    let brought = stub.visit(&way.url);
+    let app = app.restarted().await;
+    let answer = come_back(app.public(), &way, &brought).await;
+    assert_eq!(me(&app, &answer).await["email"], "ann@corp.example");
+    app.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn somebody_sets_out_on_one_node_and_comes_back_on_another() {
     let app = TestApp::postgres().await;
@@ -571,4 +581,5 @@ on_both!(
     only_listed_addresses_are_returned_to,
     a_provider_that_is_away_is_told_so,
     a_form_brings_it_back_too,
+    a_way_outlives_the_program,
 );
