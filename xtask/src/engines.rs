@@ -16,6 +16,9 @@ use crate::report::seconds;
 const POSTGRES_URL: &str = "BRISK_TEST_POSTGRES_URL";
 const REDIS_URL: &str = "BRISK_TEST_REDIS_URL";
 
+/// The npm package that one test signs in at.
+const PROVIDER: (&str, &str) = ("oidc-provider", "9.13.3");
+
 /// Installs the package `$1` without starting or enabling what it brings: Debian's packages ask `policy-rc.d` before
 /// they start a service, and PostgreSQL's reads `createcluster.d` before it makes a cluster. A shell does it, because
 /// its trap takes both files away after Ctrl-C too. A policy that was there before stays as it is.
@@ -94,6 +97,34 @@ impl Engines {
     /// Makes sure of the pooler, which tests start by themselves.
     pub(crate) fn with_pooler(self) -> Result<Self> {
         present(Program::PgBouncer, || find::pgbouncer().map(drop))?;
+        Ok(self)
+    }
+
+    /// Brings the sign-in provider of others, which a test starts by itself.
+    pub(crate) fn with_provider(self) -> Result<Self> {
+        present(Program::Node, || find::node().map(drop))?;
+        let folder = cmd::target().join("tools/oidc-provider");
+        let manifest = folder.join("node_modules/oidc-provider/package.json");
+        let (package, version) = PROVIDER;
+        let wanted = format!("\"version\": \"{version}\"");
+        if fs::read_to_string(manifest).is_ok_and(|text| text.contains(&wanted)) {
+            return Ok(self);
+        }
+        fs::create_dir_all(&folder)?;
+        let (node, npm) = find::node()?;
+        let mut command = Command::new(npm);
+        command
+            .args(["install", "--no-audit", "--no-fund", "--ignore-scripts"])
+            .arg("--prefix")
+            .arg(&folder)
+            .arg(format!("{package}@{version}"))
+            .current_dir(&folder);
+        // The program `npm` is a script that looks for `node` on the path.
+        let beside = node.parent().map(Path::to_path_buf);
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let folders = beside.into_iter().chain(std::env::split_paths(&path));
+        command.env("PATH", std::env::join_paths(folders)?);
+        cmd::run(&mut command)?;
         Ok(self)
     }
 

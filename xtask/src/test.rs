@@ -56,7 +56,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let began = Instant::now();
     let engines = Engines::start(Durability::Scratch)?
         .with_browser()?
-        .with_pooler()?;
+        .with_pooler()?
+        .with_provider()?;
     let mut command = cmd::cargo(&["test", "--no-fail-fast"]);
     if options.package.is_empty() {
         command.arg("--workspace");

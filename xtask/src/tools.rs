@@ -56,6 +56,18 @@ const TOOLS: &[Tool] = &[
         without: "`test` fails and names the command; never skipped",
     },
     Tool {
+        name: "Node.js 20 or newer with npm",
+        needed_by: "`test` (sign-in at a provider of others)",
+        source: "apt: nodejs npm, installed by `test` when root; else `BRISK_NODE_BIN`",
+        without: "`test` fails and names the command; never skipped",
+    },
+    Tool {
+        name: "oidc-provider",
+        needed_by: "`test` (that provider)",
+        source: "npm: oidc-provider, installed by `test` into target/tools",
+        without: "`test` fails and names the command; never skipped",
+    },
+    Tool {
         name: "cargo-deny",
         needed_by: "`check` (licences, bans, sources, advisories)",
         source: "cargo: cargo-deny, installed by `check` into target/tools",

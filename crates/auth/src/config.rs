@@ -362,8 +362,8 @@ fn address(text: &str) -> Option<http::Uri> {
     (known && uri.host().is_some_and(|h| !h.is_empty()) && uri.query().is_none()).then_some(uri)
 }
 
-/// Whether keys may be fetched from there.
-pub(crate) fn is_safe(text: &str) -> bool {
+/// Whether other programs may be asked there: by https, or by http on this machine.
+pub fn is_safe(text: &str) -> bool {
     let Ok(uri) = text.parse::<http::Uri>() else {
         return false;
     };

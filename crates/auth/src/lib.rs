@@ -27,8 +27,10 @@ mod touch;
 pub use accounts::{Accounts, NoAccount};
 pub use config::{
     AuthConfig, ClaimMap, ClaimPaths, Discovery, HashConfig, IssuerConfig, Preset, TenantMap,
+    is_safe,
 };
 pub use error::Error;
+pub use issuer::{Endpoints, IdToken, OpenIdConfig, OpenIdIssuer, OpenIdIssuers};
 pub use key::{ApiKey, ApiKeyId, CreatedKey, NewKey, VerifiedKey};
 pub use keys::{Keys, presented};
 pub use master::{MasterKey, Purpose};

@@ -28,6 +28,8 @@ pub enum Class {
     UnsupportedMedia,
     /// Too often (429).
     RateLimited,
+    /// Somebody else whose answer this needs is away, or answers nonsense (502).
+    Upstream,
     /// Something we depend on is away or full; try again (503).
     Unavailable,
     /// The deadline passed first (504).

@@ -10,6 +10,7 @@ use brisk_core::{Class, Failure, FieldError, RequestId};
 use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
+use serde_json::Value;
 
 /// The code of every answer to a token that does not count.
 const INVALID_TOKEN: &str = "invalid-token";
@@ -33,6 +34,7 @@ pub const fn status_of(class: Class) -> StatusCode {
         Class::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Class::UnsupportedMedia => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Class::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        Class::Upstream => StatusCode::BAD_GATEWAY,
         Class::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         Class::Timeout => StatusCode::GATEWAY_TIMEOUT,
         Class::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -52,7 +54,7 @@ struct Inner {
     detail: Cow<'static, str>,
     errors: Vec<FieldError>,
     retry_after: Option<Duration>,
-    extra: Vec<(&'static str, Cow<'static, str>)>,
+    extra: Vec<(&'static str, Value)>,
     allow: Option<HeaderValue>,
     chain: Option<String>,
 }
@@ -132,9 +134,9 @@ impl Problem {
         self
     }
 
-    /// Adds a member to the document.
+    /// Adds a member to the document: a text, a list, an object.
     #[must_use]
-    pub fn with(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
+    pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
         self.0.extra.push((name, value.into()));
         self
     }
@@ -184,7 +186,7 @@ impl Problem {
         let errors = inner.errors.iter().map(pointed).collect::<Vec<_>>();
         members.insert("errors".to_owned(), errors.into());
         for (name, value) in &inner.extra {
-            members.insert((*name).to_owned(), value.as_ref().into());
+            members.insert((*name).to_owned(), value.clone());
         }
         let body = serde_json::to_vec(&members).expect("a map of texts and numbers is JSON");
         let mut response = Response::new(Body::from(body));
@@ -216,7 +218,8 @@ impl<F: Failure> From<F> for Problem {
         let mut problem = Self::new(class, failure.code(), failure.detail());
         problem.0.errors = failure.fields();
         problem.0.retry_after = failure.retry_after();
-        problem.0.extra = failure.extra();
+        let extra = failure.extra().into_iter();
+        problem.0.extra = extra.map(|(name, text)| (name, text.into())).collect();
         if problem.0.status.is_server_error() {
             problem.0.chain = Some(chain_of(&failure));
         }
@@ -274,7 +277,7 @@ pub struct ProblemField {
     pub message: String,
 }
 /// A field error with the field's JSON pointer (RFC 6901) beside its path.
-fn pointed(error: &FieldError) -> serde_json::Value {
+fn pointed(error: &FieldError) -> Value {
     let mut pointer = String::with_capacity(error.field.len() + 1);
     let parts = error
         .field

@@ -89,6 +89,24 @@ pub enum Error {
     /// A tenant keeps an active owner.
     #[error("a tenant must keep an active owner")]
     LastOwner,
+    /// The way back from a provider belongs to no way there: unknown, ended, used, another provider's, or another browser's.
+    #[error("this sign-in is not known, or not any more; begin it again")]
+    InvalidState,
+    /// A provider is away, or answered what cannot be used. The reason is for the log.
+    #[error("the provider did not do its part: {0}")]
+    Provider(&'static str),
+    /// The same, found out by what judges its documents, keys and tokens.
+    #[error("the provider did not do its part")]
+    ProviderToken(#[source] brisk_auth::Error),
+    /// The provider says no, for a reason of a fixed list.
+    #[error("the provider says no: {0}")]
+    ProviderDenied(&'static str),
+    /// Somebody is known in several tenants and has to say which is meant.
+    #[error("say which workspace you mean")]
+    TenantChoice(Box<TenantChoice>),
+    /// Somebody else has the address, and may be the same; it has to sign in and link the provider itself.
+    #[error("an account has this e-mail address; sign in there and link the provider")]
+    AccountLinkRequired,
     /// Somebody changed it meanwhile.
     #[error("the version that was named is not the current one")]
     Stale,
@@ -98,6 +116,15 @@ pub enum Error {
         /// How long.
         wait: Duration,
     },
+}
+
+/// What somebody may choose from.
+#[derive(Clone, Debug)]
+pub struct TenantChoice {
+    /// Slug and name of each tenant.
+    pub tenants: Vec<(String, String)>,
+    /// What proves the choice to be that of the same person.
+    pub token: Secret,
 }
 
 impl Error {
@@ -136,6 +163,12 @@ impl AsDbError for Error {
             | Self::NotFound { .. }
             | Self::Conflict { .. }
             | Self::LastOwner
+            | Self::InvalidState
+            | Self::Provider(_)
+            | Self::ProviderToken(_)
+            | Self::ProviderDenied(_)
+            | Self::TenantChoice(_)
+            | Self::AccountLinkRequired
             | Self::Stale
             | Self::TooManyAttempts { .. } => None,
         }
@@ -151,7 +184,8 @@ impl Failure for Error {
             Self::Jobs(e) => e.class(),
             Self::Random(_) => Class::Internal,
             Self::Fields(_) | Self::WeakPassword(_) => Class::Invalid,
-            Self::BadRequest(_) => Class::Malformed,
+            Self::BadRequest(_) | Self::InvalidState | Self::ProviderDenied(_) => Class::Malformed,
+            Self::Provider(_) | Self::ProviderToken(_) => Class::Upstream,
             Self::InvalidToken(_)
             | Self::InvalidCredentials
             | Self::InvalidRefreshToken(_)
@@ -164,7 +198,10 @@ impl Failure for Error {
             | Self::Forbidden(_)
             | Self::Lacks(_) => Class::Forbidden,
             Self::NotFound { .. } => Class::NotFound,
-            Self::Conflict { .. } | Self::LastOwner => Class::Conflict,
+            Self::Conflict { .. }
+            | Self::LastOwner
+            | Self::TenantChoice(_)
+            | Self::AccountLinkRequired => Class::Conflict,
             Self::Stale => Class::PreconditionFailed,
             Self::TooManyAttempts { .. } => Class::RateLimited,
         }
@@ -193,6 +230,11 @@ impl Failure for Error {
             Self::NotFound { .. } => "not-found",
             Self::Conflict { .. } => "conflict",
             Self::LastOwner => "last-owner",
+            Self::InvalidState => "invalid-state",
+            Self::Provider(_) | Self::ProviderToken(_) => "provider-error",
+            Self::ProviderDenied(_) => "provider-denied",
+            Self::TenantChoice(_) => "tenant-choice-required",
+            Self::AccountLinkRequired => "account-link-required",
             Self::Stale => "precondition-failed",
             Self::TooManyAttempts { .. } => "too-many-attempts",
         }
@@ -208,6 +250,9 @@ impl Failure for Error {
             // Which check it failed is for the log.
             Self::InvalidToken(_) => "the token is not valid, or not any more".into(),
             Self::InvalidRefreshToken(_) => "the refresh token is not valid; sign in again".into(),
+            Self::Provider(_) | Self::ProviderToken(_) => {
+                "the provider is away or gave an answer that cannot be used; try again".into()
+            }
             Self::Fields(_)
             | Self::WeakPassword(_)
             | Self::BadRequest(_)
@@ -223,6 +268,10 @@ impl Failure for Error {
             | Self::NotFound { .. }
             | Self::Conflict { .. }
             | Self::LastOwner
+            | Self::InvalidState
+            | Self::ProviderDenied(_)
+            | Self::TenantChoice(_)
+            | Self::AccountLinkRequired
             | Self::Stale
             | Self::TooManyAttempts { .. } => self.to_string().into(),
         }
@@ -249,12 +298,15 @@ impl Failure for Error {
 
     fn extra(&self) -> Vec<(&'static str, Cow<'static, str>)> {
         match self {
-            Self::MfaRequired { mfa_token } => vec![
-                ("mfa_token", mfa_token.expose().to_owned().into()),
-                ("methods", "totp".into()),
-            ],
+            Self::MfaRequired { mfa_token } => {
+                vec![("mfa_token", mfa_token.expose().to_owned().into())]
+            }
             Self::Lacks(permission) => vec![("required", permission.clone())],
             Self::Conflict { field, .. } => vec![("field", (*field).into())],
+            Self::ProviderDenied(reason) => vec![("reason", (*reason).into())],
+            Self::TenantChoice(choice) => {
+                vec![("choice_token", choice.token.expose().to_owned().into())]
+            }
             _ => Vec::new(),
         }
     }

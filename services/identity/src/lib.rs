@@ -15,7 +15,7 @@ mod settings;
 mod state;
 mod store;
 
-pub use error::Error;
+pub use error::{Error, TenantChoice};
 pub use ids::{AuditId, RefreshTokenId, RoleId, SessionId, UserId};
 pub use logic::account::{Account, Callers};
 pub use service::{Identity, service};

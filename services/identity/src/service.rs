@@ -6,7 +6,7 @@ use std::sync::Arc;
 use brisk::Purpose;
 use brisk::config::ByteSize;
 use brisk::prelude::*;
-use brisk_auth::{Passwords, Sealer};
+use brisk_auth::{OpenIdIssuers, Passwords, Sealer};
 
 use crate::logic::account::Callers;
 use crate::logic::audit::Audit;
@@ -14,8 +14,10 @@ use crate::logic::bootstrap;
 use crate::logic::erase::{ERASE_JOB, Eraser};
 use crate::logic::housekeeping::{HOUSEKEEPING_JOB, Housekeeper};
 use crate::logic::mail::{MAIL_JOB, Postman, RETRY};
+use crate::logic::oauth::Outbound;
 use crate::logic::user;
 use crate::mail::Post;
+use crate::model::provider::{Owner, Provider};
 use crate::model::secret::Successors;
 use crate::settings::IdentitySettings;
 use crate::state::{IdentityState, Parts};
@@ -28,7 +30,12 @@ const BODY: ByteSize = ByteSize::kib(64);
 const BULK_BODY: ByteSize = ByteSize::mib(1);
 
 /// Routes at which nobody is known yet.
-const PUBLIC: [&str; 3] = ["/auth/refresh", "/auth/logout", "/oauth2"];
+const PUBLIC: [&str; 4] = [
+    "/auth/refresh",
+    "/auth/logout",
+    "/auth/oauth/providers",
+    "/oauth2",
+];
 
 /// Routes at which people ask for a mail, or show what was in one.
 const BY_MAIL: [&str; 4] = [
@@ -88,6 +95,8 @@ impl Service for Identity {
         }
         let logins = settings.login_limit_per_min;
         let registrations = settings.register_limit_per_min;
+        let elsewhere = settings.oauth_limit_per_min;
+        let provider_answers = settings.oauth_timeout * 4;
         let state = state(kit, settings)?;
         bootstrap::prepare(&state).await?;
         bootstrap::from_settings(&state).await?;
@@ -136,6 +145,15 @@ impl Service for Identity {
             .rule(guessed("/auth/login", logins, logins / 2))
             .rule(guessed("/auth/register", registrations, 0))
             .rule(guessed("/setup", SETUPS, 0))
+            .rule(guessed("/auth/oauth/{provider}/start", elsewhere, 0))
+            .rule(guessed("/auth/oauth/{provider}/authorize", elsewhere, 0))
+            .rule(RouteRule {
+                // The provider is asked up to four times meanwhile.
+                deadline: Some(provider_answers),
+                ..guessed("/auth/oauth/{provider}/callback", elsewhere, elsewhere)
+            })
+            .rule(guessed("/auth/oauth/exchange", elsewhere, elsewhere))
+            .rule(guessed("/auth/oauth/choose", elsewhere, elsewhere))
             .rule(RouteRule {
                 prefix: "/users/bulk".to_owned(),
                 max_body: Some(BULK_BODY),
@@ -187,6 +205,10 @@ fn state(kit: &Kit, settings: IdentitySettings) -> Result<IdentityState, BoxErro
     passwords.write_aliases(kit.perf.seed_aliases());
     let key = |what| kit.master_key.derive_for(Purpose::Sealing, what);
     let public_base = kit.auth.public_base.clone();
+    let base = public_base.as_deref().unwrap_or(kit.tokens.issuer());
+    let base = format!("{}/identity", base.trim_end_matches('/'));
+    let providers = settings.providers.iter().cloned();
+    let providers = providers.map(|spec| Provider::global(spec.completed(Owner::Everybody)));
     let is_development = kit.environment == Environment::Development;
     let pages = settings.app_base.as_ref().or(public_base.as_ref());
     let pages = pages.map_or_else(|| kit.tokens.issuer(), String::as_str);
@@ -206,6 +228,10 @@ fn state(kit: &Kit, settings: IdentitySettings) -> Result<IdentityState, BoxErro
         successors: Successors::new(key("identity.refresh")),
         sealer: Sealer::new(key("identity.secrets")),
         post,
+        providers: providers.filter(|provider| provider.spec.enabled).collect(),
+        issuers: OpenIdIssuers::new(&kit.clock)?,
+        outbound: Outbound::new(settings.oauth_timeout)?,
+        base,
         device_key: key("identity.device"),
         is_secure: !(is_development && public_base.is_none()),
         is_development,

@@ -7,6 +7,7 @@ use brisk_config::{Problems, Secret, Section};
 use lettre::message::Mailbox;
 use serde::{Deserialize, Serialize};
 
+use crate::model::provider::{Owner, ProviderSpec};
 use crate::model::session::Lifetimes;
 
 /// Who may make a tenant by registering.
@@ -131,6 +132,16 @@ pub struct IdentitySettings {
     pub mail_requests_per_hour: u32,
     /// Whether `log:` writes links too. They are secrets, so this is for development only.
     pub dev_log_links: bool,
+    /// Providers that all tenants may sign in with.
+    pub providers: Vec<ProviderSpec>,
+    /// Where people may be sent when they come back from a provider: whole addresses, compared letter by letter; one of this
+    /// machine may have any port.
+    pub oauth_return_to: Vec<String>,
+    /// Sign-ins at providers that begin from one address in a minute; 0 is off.
+    pub oauth_limit_per_min: u32,
+    /// How long one call to a provider may take, 30 s at most.
+    #[serde(with = "brisk_config::duration")]
+    pub oauth_timeout: Duration,
     /// Origins of pages, besides our own, that may use the cookies of people who are signed in.
     pub origins: Vec<String>,
     /// The first administrator's address, made at the first start together with `bootstrap_password_hash`.
@@ -162,6 +173,10 @@ impl Default for IdentitySettings {
             mailer_timeout: Duration::from_secs(20),
             mail_requests_per_hour: 10,
             dev_log_links: false,
+            providers: Vec::new(),
+            oauth_return_to: Vec::new(),
+            oauth_limit_per_min: 30,
+            oauth_timeout: Duration::from_secs(10),
             origins: Vec::new(),
             bootstrap_email: None,
             bootstrap_password_hash: None,
@@ -223,6 +238,23 @@ impl Section for IdentitySettings {
         {
             problems.add("mail_from", "must be an address or Name <address>");
         }
+        if self.oauth_timeout.is_zero() || self.oauth_timeout > Duration::from_secs(30) {
+            problems.add("oauth_timeout", "must be longer than zero and at most 30s");
+        }
+        for (i, spec) in self.providers.iter().enumerate() {
+            let mut errors = Vec::new();
+            let completed = spec.clone().completed(Owner::Everybody);
+            completed.check(Owner::Everybody, true, &mut errors);
+            for error in errors {
+                problems.add(&format!("providers.{i}.{}", error.field), error.message);
+            }
+            if self.providers[..i]
+                .iter()
+                .any(|other| other.slug == spec.slug)
+            {
+                problems.add(&format!("providers.{i}.slug"), "stands in the list twice");
+            }
+        }
         if self.bootstrap_email.is_some() != self.bootstrap_password_hash.is_some() {
             problems.add(
                 "bootstrap_email",
@@ -274,6 +306,11 @@ mod tests {
             ("mailer_url", "http://user:hunter2@mail.example"),
             ("mailer_timeout", "0s"),
             ("mail_from", "nobody"),
+            ("oauth_timeout", "31s"),
+            (
+                "providers",
+                r#"[{"slug": "A", "client_id": "c", "preset": "google"}]"#,
+            ),
             ("bootstrap_email", "a@b.c"),
         ];
         let told = read(&bad).unwrap_err();

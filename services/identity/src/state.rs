@@ -3,15 +3,17 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use brisk_auth::{Passwords, Sealer, TenantDirectory, Tokens};
+use brisk_auth::{OpenIdIssuers, Passwords, Sealer, TenantDirectory, Tokens};
 use brisk_core::{Clock, Ids, Scope, TenantId};
 use brisk_db::{CursorKey, Db, Session};
 use brisk_jobs::Queue;
 
 use crate::logic::account::Callers;
 use crate::logic::audit::Audit;
+use crate::logic::oauth::Outbound;
 use crate::logic::user::UserCounts;
 use crate::mail::Post;
+use crate::model::provider::Provider;
 use crate::model::secret::Successors;
 use crate::settings::IdentitySettings;
 
@@ -39,6 +41,14 @@ pub(crate) struct Parts {
     pub(crate) sealer: Sealer,
     /// Writes mails.
     pub(crate) post: Post,
+    /// The providers of the settings that may be used.
+    pub(crate) providers: Vec<Provider>,
+    /// What providers have said of themselves.
+    pub(crate) issuers: OpenIdIssuers,
+    /// Asks providers.
+    pub(crate) outbound: Outbound,
+    /// The address of the service's routes, by which providers know us.
+    pub(crate) base: String,
     /// Signs the cookies by which a device is known again.
     pub(crate) device_key: [u8; 32],
     /// Whether cookies are for secure connections only.

@@ -26,21 +26,10 @@ pub(super) fn read(
     }) {
         return Err(Refusal::Audience);
     }
-    let expires_at = date(claims, "exp")?.ok_or(Refusal::Claim("exp"))?;
-    let window = Window {
-        issued_at: date(claims, "iat")?,
-        not_before: date(claims, "nbf")?,
-        expires_at,
-    };
+    let window = window(claims)?;
     let skew = std::time::Duration::from_secs(config.clock_skew_s);
     window.check(clock.now(), skew)?;
-    let subject = claims
-        .get("sub")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
-    if subject.is_empty() || subject.chars().count() > LONGEST_SUBJECT || subject.contains('\0') {
-        return Err(Refusal::Claim("sub"));
-    }
+    let subject = subject(claims)?;
     party(config, claims)?;
     let scopes = words(config, claims, "scope");
     if !config
@@ -59,9 +48,27 @@ pub(super) fn read(
         roles,
         permissions,
         scopes,
-        expires_at,
+        expires_at: window.expires_at,
     };
     Ok((read, window))
+}
+
+/// Who it is, in the issuer's words.
+pub(super) fn subject(claims: &Object) -> Result<&str, Refusal> {
+    let subject = claims.get("sub").and_then(Value::as_str);
+    subject
+        .filter(|sub| !sub.is_empty() && sub.chars().count() <= LONGEST_SUBJECT)
+        .filter(|sub| !sub.contains('\0'))
+        .ok_or(Refusal::Claim("sub"))
+}
+
+/// When a token counts.
+pub(super) fn window(claims: &Object) -> Result<Window, Refusal> {
+    Ok(Window {
+        issued_at: date(claims, "iat")?,
+        not_before: date(claims, "nbf")?,
+        expires_at: date(claims, "exp")?.ok_or(Refusal::Claim("exp"))?,
+    })
 }
 
 /// Our id of a person elsewhere: the version 5 UUID of the subject, within that of the issuer as a URL.

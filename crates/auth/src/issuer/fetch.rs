@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::config::is_safe;
 use crate::error::Error;
-use crate::token::strict;
+use crate::token::{Object, strict};
 
 /// The longest time until a connection stands, and until an answer is there.
 const CONNECT: Duration = Duration::from_secs(2);
@@ -98,21 +98,41 @@ impl Fetcher {
 
     /// Where the keys are, by the issuer's own document; that has to be this issuer's.
     pub(crate) async fn discover(&self, url: &str, issuer: &str) -> Result<String, FetchError> {
+        let document = self.document(url, issuer).await?;
+        let uri = address(&document, "jwks_uri", url)?;
+        uri.ok_or(FetchError::Document("it has no jwks_uri"))
+    }
+
+    /// The issuer's own document; that has to be this issuer's.
+    pub(crate) async fn document(&self, url: &str, issuer: &str) -> Result<Object, FetchError> {
         let fetched = self.get(url, None).await?;
         let body = fetched.body.unwrap_or_default();
         let document = strict(&body).ok_or(FetchError::Document("it is not a JSON object"))?;
-        let text = |name| document.get(name).and_then(Value::as_str);
-        if text("issuer") != Some(issuer) {
+        if document.get("issuer").and_then(Value::as_str) != Some(issuer) {
             return Err(FetchError::Document("it is another issuer's"));
         }
-        let uri = text("jwks_uri").ok_or(FetchError::Document("it has no jwks_uri"))?;
-        // An issuer elsewhere must not send us to an address of this machine.
-        let is_local = url.starts_with("http://");
-        if !is_safe(uri) || (!is_local && !uri.starts_with("https://")) {
-            return Err(FetchError::Document("its jwks_uri is not https"));
-        }
-        Ok(uri.to_owned())
+        Ok(document)
     }
+}
+
+/// An address in a document that came from `url`.
+///
+/// # Errors
+///
+/// For one that is not https: an issuer elsewhere must not send us to an address of this machine.
+pub(crate) fn address(
+    document: &Object,
+    name: &str,
+    url: &str,
+) -> Result<Option<String>, FetchError> {
+    let Some(found) = document.get(name).and_then(Value::as_str) else {
+        return Ok(None);
+    };
+    let is_local = url.starts_with("http://");
+    if !is_safe(found) || (!is_local && !found.starts_with("https://")) {
+        return Err(FetchError::Document("one of its addresses is not https"));
+    }
+    Ok(Some(found.to_owned()))
 }
 
 /// Follows a redirect to the same origin, and to no other.

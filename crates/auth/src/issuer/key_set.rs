@@ -137,6 +137,11 @@ impl State {
         self.retry_at = Ticks::ZERO;
     }
 
+    /// What was fetched just now is good for so long.
+    pub(crate) const fn living(&mut self, life: Duration) {
+        self.life = life;
+    }
+
     /// The next fetch waits 1, 2, 4 … 60 s, a fifth more or less. The place of the keys is asked for again.
     pub(crate) fn failed(&mut self, now: Ticks) {
         self.flight = None;

@@ -4,12 +4,15 @@
 //! settings; keys of another are never tried.
 
 mod claims;
+mod document;
 mod fetch;
 mod foreign;
 mod jwk;
 mod key_set;
+mod openid;
 mod source;
 
 pub(crate) use foreign::Issuers;
 pub(crate) use jwk::ForeignKey;
+pub use openid::{Endpoints, IdToken, OpenIdConfig, OpenIdIssuer, OpenIdIssuers};
 pub(crate) use source::KeySource;

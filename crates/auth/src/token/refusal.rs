@@ -58,6 +58,12 @@ pub enum Refusal {
     /// It lives longer than any token may.
     #[error("it lives longer than 24 hours")]
     TooLived,
+    /// Made too long ago for what it is shown for.
+    #[error("its `iat` is too long ago")]
+    TooOld,
+    /// Made for another sign-in.
+    #[error("its `nonce` is not that of this sign-in")]
+    Nonce,
     /// A scope that each token of its issuer must have.
     #[error("it lacks a required scope")]
     Scope,
@@ -78,9 +84,9 @@ impl Refusal {
             Self::UnknownKey => "unknown_key",
             Self::Issuer => "issuer",
             Self::Audience | Self::Party | Self::Scope => "audience",
-            Self::Claim(_) => "claims",
+            Self::Claim(_) | Self::Nonce => "claims",
             Self::Expired => "expired",
-            Self::NotYet | Self::IssuedLater | Self::TooLived => "time",
+            Self::NotYet | Self::IssuedLater | Self::TooLived | Self::TooOld => "time",
         }
     }
 }

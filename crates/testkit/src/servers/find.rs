@@ -10,6 +10,9 @@ use super::error::{Error, Result};
 /// The oldest PostgreSQL that Brisk supports.
 pub const OLDEST_POSTGRES: u32 = 15;
 
+/// The oldest Node.js that the programs of tests run on.
+const OLDEST_NODE: u32 = 20;
+
 /// One program of the outside world that tests need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Program {
@@ -21,6 +24,8 @@ pub enum Program {
     Chromium,
     /// The pooler of PostgreSQL connections.
     PgBouncer,
+    /// Node.js with its package manager, for programs of others that tests talk to.
+    Node,
 }
 
 impl Program {
@@ -32,6 +37,7 @@ impl Program {
             Self::Redis => "Redis or Valkey",
             Self::Chromium => "Chromium",
             Self::PgBouncer => "PgBouncer",
+            Self::Node => "Node.js 20 or newer with npm",
         }
     }
 
@@ -43,6 +49,8 @@ impl Program {
             Self::Redis => "redis-server",
             Self::Chromium => "chromium",
             Self::PgBouncer => "pgbouncer",
+            // Which brings `nodejs`.
+            Self::Node => "npm",
         }
     }
 
@@ -54,6 +62,7 @@ impl Program {
             Self::Redis => "BRISK_REDIS_BIN",
             Self::Chromium => "BRISK_TEST_CHROMIUM",
             Self::PgBouncer => "BRISK_PGBOUNCER_BIN",
+            Self::Node => "BRISK_NODE_BIN",
         }
     }
 
@@ -77,6 +86,7 @@ impl Program {
             (Self::Redis, "sudo dnf install -y") => "valkey",
             (Self::Redis, "brew install" | "sudo apk add") => "redis",
             (Self::Chromium, "brew install") => "--cask chromium",
+            (Self::Node, "brew install") => "node",
             _ => self.debian_package(),
         };
         format!("{manager} {package}")
@@ -218,6 +228,28 @@ pub fn chromium() -> Result<PathBuf> {
             .find_map(|name| on_path(name))
         })
         .ok_or_else(|| Program::Chromium.missing())
+}
+
+/// Node.js and its package manager: in `BRISK_NODE_BIN`, else on the path.
+///
+/// # Errors
+///
+/// [`Error::NotInstalled`] when one of them is not there, or Node.js is older than 20.
+pub fn node() -> Result<(PathBuf, PathBuf)> {
+    let is_new = |node: &Path| {
+        let answer = Command::new(node).arg("--version").output().ok()?;
+        let version = String::from_utf8(answer.stdout).ok()?;
+        let major = version.trim().strip_prefix('v')?.split('.').next()?;
+        (major.parse::<u32>().ok()? >= OLDEST_NODE).then_some(())
+    };
+    env::var_os("BRISK_NODE_BIN")
+        .map(PathBuf::from)
+        .into_iter()
+        .chain(path_folders())
+        .map(|folder| (folder.join("node"), folder.join("npm")))
+        .filter(|(node, npm)| node.is_file() && npm.is_file())
+        .find(|(node, _)| is_new(node).is_some())
+        .ok_or_else(|| Program::Node.missing())
 }
 
 /// The first file of this name in the folders of `PATH`.

@@ -12,6 +12,7 @@ pub(crate) mod logout;
 pub(crate) mod mail;
 pub(crate) mod me;
 pub(crate) mod mfa;
+pub(crate) mod oauth;
 pub(crate) mod one_time;
 pub(crate) mod recovery;
 pub(crate) mod refresh;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use brisk_auth::{NewTenant, Tenant, TenantKind, Tenants};
-use brisk_core::TenantId;
+use brisk_core::{FindingKind, TenantId};
 use brisk_db::{Batch, OnConflict, Session};
 
 use crate::error::Error;
@@ -62,7 +62,9 @@ pub(crate) async fn free_slug(
     name: &str,
 ) -> Result<String, Error> {
     let base = slug(name);
-    let tenants = Tenants::new(session);
+    let why = "a name that somebody has is tried with another ending, at random";
+    let session = session.expecting(FindingKind::NPlusOne, why);
+    let tenants = Tenants::new(&session);
     for attempt in 0..SLUGS {
         let slug = if attempt == 0 {
             base.clone()

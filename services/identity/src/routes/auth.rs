@@ -7,6 +7,7 @@ use brisk_http::{Auth, Caller, Json, Problem, ProblemBody};
 use http::header::CACHE_CONTROL;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -51,6 +52,9 @@ struct Registered {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     verification_required: bool,
 }
+
+/// What may follow the password.
+const METHODS: [&str; 2] = ["totp", "recovery_code"];
 
 /// The scope of work before anybody is known.
 pub(super) fn public(caller: &Caller) -> Scope {
@@ -178,7 +182,14 @@ async fn login(
         device: &device,
         known_device: cookies.device(&state, &body.email),
     };
-    let mut granted = sign_in(&state, &public(&caller), credentials).await?;
+    let mut granted = sign_in(&state, &public(&caller), credentials)
+        .await
+        .map_err(|error| match error {
+            Error::MfaRequired { .. } => {
+                Problem::from(error).with("methods", METHODS.map(Value::from).to_vec())
+            }
+            other => other.into(),
+        })?;
     let mut response = answer(
         &state,
         &cookies,

@@ -1,4 +1,5 @@
-//! The two cookies of the service: the refresh token of browsers, and the mark by which a device is known again.
+//! The three cookies of the service: the refresh token of browsers, the mark by which a device is known again, and what binds a
+//! sign-in at a provider to the browser that it began in.
 
 use axum::extract::{FromRequestParts, OriginalUri};
 use brisk_http::Problem;
@@ -20,8 +21,14 @@ const REFRESH: &str = "brisk_rt";
 /// A device that has signed in.
 const DEVICE: &str = "brisk_dev";
 
+/// A sign-in at a provider.
+const BINDING: &str = "brisk_oauth";
+
 /// Accounts that a device is known for.
 const ACCOUNTS: usize = 5;
+
+/// How long somebody may take at a provider.
+const BINDING_LIFE: Duration = Duration::minutes(10);
 
 /// How long a device is known.
 const DEVICE_LIFE: Duration = Duration::days(365);
@@ -145,6 +152,11 @@ impl Cookies {
         add(headers, &cookie);
     }
 
+    /// What this browser was given when it went to a provider.
+    pub(super) fn binding(&self, state: &IdentityState) -> Option<&str> {
+        self.get(&name(state, "__Host-", BINDING))
+    }
+
     /// The device's own name, where it has signed in to this account before.
     pub(super) fn device(&self, state: &IdentityState, email: &str) -> Option<&str> {
         let value = self.get(&name(state, "__Host-", DEVICE))?;
@@ -193,6 +205,30 @@ impl Cookies {
         add(headers, &cookie);
         Ok(())
     }
+}
+
+/// Binds the browser to a sign-in at a provider, or unbinds it. The way back is a page of another site that leads here, by a link
+/// or, `by_form`, by a form, with which browsers send no cookie that does not allow it.
+pub(super) fn set_binding(
+    state: &IdentityState,
+    value: Option<&str>,
+    by_form: bool,
+    headers: &mut HeaderMap,
+) {
+    let life = value.map_or(Duration::ZERO, |_| BINDING_LIFE);
+    let value = value.unwrap_or_default().to_owned();
+    let cookie = Cookie::build((name(state, "__Host-", BINDING), value))
+        .path("/")
+        .http_only(true)
+        .secure(state.is_secure || by_form)
+        .same_site(if by_form {
+            SameSite::None
+        } else {
+            SameSite::Lax
+        })
+        .max_age(life)
+        .build();
+    add(headers, &cookie);
 }
 
 /// What only we can write beside a device's name, for one account.

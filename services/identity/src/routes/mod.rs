@@ -4,11 +4,14 @@ mod auth;
 mod client;
 mod cookies;
 mod device;
+mod identity;
 mod mail;
 mod me;
 mod mfa;
+mod oauth;
 mod oauth2;
 mod precondition;
+mod provider;
 mod role;
 mod session;
 mod setup;
@@ -32,6 +35,9 @@ pub(crate) fn router() -> OpenApiRouter<IdentityState> {
         .merge(mfa::router())
         .merge(setup::router())
         .merge(client::router())
+        .merge(identity::router())
+        .merge(oauth::router())
+        .merge(provider::router())
         .merge(oauth2::router())
         .merge(user::router())
         .merge(role::router())

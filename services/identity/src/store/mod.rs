@@ -3,7 +3,10 @@ pub(crate) mod account;
 pub(crate) mod addressee;
 pub(crate) mod audit;
 pub(crate) mod client;
+pub(crate) mod identity;
+pub(crate) mod oauth_state;
 pub(crate) mod one_time;
+pub(crate) mod provider;
 pub(crate) mod refresh_token;
 pub(crate) mod revoked;
 pub(crate) mod role;
@@ -29,7 +32,9 @@ pub(crate) fn statements() -> Vec<&'static dyn Declared> {
         account::STATEMENTS,
         addressee::STATEMENTS,
         client::STATEMENTS,
+        identity::STATEMENTS,
         one_time::STATEMENTS,
+        provider::STATEMENTS,
         refresh_token::STATEMENTS,
         revoked::STATEMENTS,
         role::STATEMENTS,

@@ -13,6 +13,8 @@ use crate::model::one_time::Purpose;
 use crate::model::secret::SecretHash;
 use crate::model::user::UserStatus;
 use crate::store::addressee::AddresseeRow;
+use crate::store::identity::StandingRow;
+use crate::store::oauth_state::OauthStateRow;
 use crate::store::one_time::OneTimeRow;
 
 /// Somebody who may be the one who signs in.
@@ -126,6 +128,38 @@ statements! {
     pub(crate) SHOWN_PROOF(hash: Vec<u8>, now: Timestamp) -> Option<OneTimeRow>
         = "SELECT tenant_id, user_id, payload, consumed_at FROM identity_one_time_tokens
            WHERE token_hash = $1 AND purpose IN ('email_verify', 'email_change') AND expires_at > $2";
+
+    /// Takes a state back, once: of any number of callers one gets the row. The state itself says whose it is.
+    pub(crate) TAKE_OAUTH_STATE(hash: Vec<u8>, provider: String, now: Timestamp) -> Option<OauthStateRow>
+        = "DELETE FROM identity_oauth_states WHERE state_hash = $1 AND provider_key = $2 AND expires_at > $3
+           RETURNING id, binding_hash, tenant_id, intent, user_id, nonce_hash, pkce_verifier_enc, redirect_uri, return_to,
+             response_mode, invite_hash";
+
+    /// Who somebody of a provider is, in one tenant or in any.
+    pub(crate) KNOWN_AT_PROVIDER(
+        provider: String, subject: String, tenant: Option<TenantId>, now: Timestamp,
+    ) -> Vec<StandingRow>
+        = "SELECT u.id, u.tenant_id, u.status, u.token_epoch, u.email_verified_at, t.status AS tenant_status, t.slug AS tenant_slug,
+             t.name AS tenant_name, t.settings, i.id AS identity_id,
+             (SELECT count(*) FROM identity_sessions s
+                WHERE s.tenant_id = u.tenant_id AND s.user_id = u.id AND s.revoked_at IS NULL AND s.idle_expires_at > $4) AS sessions
+           FROM identity_user_identities i
+           JOIN identity_users u ON u.tenant_id = i.tenant_id AND u.id = i.user_id
+           JOIN brisk_tenants t ON t.id = i.tenant_id
+           WHERE i.provider_key = $1 AND i.subject = $2 AND (CAST($3 AS bigint) IS NULL OR i.tenant_id = $3)
+             AND u.deleted_at IS NULL AND t.status <> 'deleting'
+           ORDER BY i.linked_at, i.tenant_id LIMIT 50";
+
+    /// Who has this address: in one tenant whoever has it, in any whoever has proved it. Two rows say as much as more.
+    pub(crate) HOLDERS(email: String, tenant: Option<TenantId>, now: Timestamp) -> Vec<StandingRow>
+        = "SELECT u.id, u.tenant_id, u.status, u.token_epoch, u.email_verified_at, t.status AS tenant_status, t.slug AS tenant_slug,
+             t.name AS tenant_name, t.settings, CAST(NULL AS uuid) AS identity_id,
+             (SELECT count(*) FROM identity_sessions s
+                WHERE s.tenant_id = u.tenant_id AND s.user_id = u.id AND s.revoked_at IS NULL AND s.idle_expires_at > $3) AS sessions
+           FROM identity_users u JOIN brisk_tenants t ON t.id = u.tenant_id
+           WHERE u.email_norm = $1 AND u.deleted_at IS NULL AND t.status <> 'deleting'
+             AND (u.tenant_id = $2 OR (CAST($2 AS bigint) IS NULL AND u.email_verified_at IS NOT NULL))
+           LIMIT 2";
 
     /// The tenant of those who run the installation.
     pub(crate) SYSTEM_TENANT() -> Option<TenantId> = "SELECT id FROM brisk_tenants WHERE kind = 'system'";
@@ -251,6 +285,37 @@ impl AllTenants<'_> {
         now: Timestamp,
     ) -> Result<Option<OneTimeRow>, Error> {
         self.0.run(&SHOWN_PROOF, (hash.to_vec(), now)).await
+    }
+
+    pub(crate) async fn take_oauth_state(
+        &self,
+        hash: SecretHash,
+        provider: &str,
+        now: Timestamp,
+    ) -> Result<Option<OauthStateRow>, Error> {
+        let params = (hash.to_vec(), provider.to_owned(), now);
+        self.0.run(&TAKE_OAUTH_STATE, params).await
+    }
+
+    pub(crate) async fn known_at_provider(
+        &self,
+        provider: &str,
+        subject: &str,
+        tenant: Option<TenantId>,
+        now: Timestamp,
+    ) -> Result<Vec<StandingRow>, Error> {
+        let params = (provider.to_owned(), subject.to_owned(), tenant, now);
+        self.0.run(&KNOWN_AT_PROVIDER, params).await
+    }
+
+    pub(crate) async fn holders(
+        &self,
+        email: &str,
+        tenant: Option<TenantId>,
+        now: Timestamp,
+    ) -> Result<Vec<StandingRow>, Error> {
+        let params = (email.to_owned(), tenant, now);
+        self.0.run(&HOLDERS, params).await
     }
 
     pub(crate) async fn system_tenant(&self) -> Result<Option<TenantId>, Error> {

@@ -41,7 +41,7 @@ fn names_of_statements_are_not_repeated() {
 }
 
 /// What is asked without a tenant, and why that is right is said at each.
-const WITHOUT_TENANT: [&str; 21] = [
+const WITHOUT_TENANT: [&str; 24] = [
     "identity.revoked.list",
     "identity.system.addressees",
     "identity.system.candidates",
@@ -56,6 +56,8 @@ const WITHOUT_TENANT: [&str; 21] = [
     "identity.system.delete_revoked",
     "identity.system.delete_sessions",
     "identity.system.erase_deleted_users",
+    "identity.system.holders",
+    "identity.system.known_at_provider",
     "identity.system.live_sessions",
     "identity.system.lock_system_tenant",
     "identity.system.shown",
@@ -63,6 +65,7 @@ const WITHOUT_TENANT: [&str; 21] = [
     "identity.system.shown_proof",
     "identity.system.staff",
     "identity.system.system_tenant",
+    "identity.system.take_oauth_state",
 ];
 
 /// Tables whose rows belong to no tenant.

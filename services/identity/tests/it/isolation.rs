@@ -6,7 +6,7 @@ use brisk_testkit::services::{Answer, Call, Client};
 use serde_json::{Value, json};
 
 use crate::mfa::Authenticator;
-use crate::routes::{Foreign, Ids, ROUTES, Route, Who};
+use crate::routes::{Foreign, Ids, ROUTES, Route, Who, new_provider};
 use crate::world::{PASSWORD, Person, TestApp, text};
 use crate::{behind_the_wall, on_both};
 
@@ -60,7 +60,12 @@ impl Nest {
         let body = json!({"name": format!("{CANARY} robot"), "scopes": ["tokens:introspect"]});
         let robot = self.owner.client.post("/clients", &body).await;
         let robot = robot.assert_status(201);
+        let mut provider = new_provider(n);
+        provider["client_id"] = json!(CANARY);
+        let provider = self.owner.client.post("/oauth-providers", &provider).await;
+        let provider = provider.assert_status(201);
         let tenant = self.owner.tenant.to_string();
+        let identity = linked(app, self.owner.tenant, text(&user["id"]), n);
         let person = if sign_in {
             Some(app.sign_in(&email, Some(&tenant)).await)
         } else {
@@ -79,6 +84,9 @@ impl Nest {
             access: of(|p| &p.access),
             client: text(&robot["client_id"]).to_owned(),
             secret: text(&robot["client_secret"]).to_owned(),
+            provider: text(&provider["id"]).to_owned(),
+            slug: text(&provider["slug"]).to_owned(),
+            identity,
             tenant,
             email,
             n,
@@ -86,6 +94,23 @@ impl Nest {
         };
         (ids, person)
     }
+}
+
+/// Links a provider to somebody, as a sign-in there does.
+fn linked(app: &TestApp, tenant: i64, user: &str, n: usize) -> String {
+    let id = uuid::Uuid::from_u128(0x0190_a000_0000_7000_8000_0000_0000_0000 + n as u128);
+    let (of, now) = if app.place.is_postgres() {
+        (format!("'{id}', {tenant}, '{user}'"), "now()")
+    } else {
+        let user = user.replace('-', "");
+        let id = id.simple();
+        (format!("unhex('{id}'), {tenant}, unhex('{user}')"), "0")
+    };
+    app.place.sql(&format!(
+        "INSERT INTO identity_user_identities (id, tenant_id, user_id, provider_key, subject, email, linked_at)
+         VALUES ({of}, '{CANARY}', '{n}', '{CANARY}@idp.example', {now})"
+    ));
+    id.to_string()
 }
 
 fn call(route: &Route, ids: &Ids) -> Call {
@@ -174,7 +199,10 @@ async fn every_route_asks_for_its_permission(app: TestApp) {
         invited: id.clone(),
         role: id.clone(),
         session: id.clone(),
-        client: id,
+        client: id.clone(),
+        provider: id.clone(),
+        slug: "corp".to_owned(),
+        identity: id,
         tenant: olga.tenant.to_string(),
         ..Ids::default()
     };

@@ -5,9 +5,11 @@
     reason = "a test that cannot go on should say where"
 )]
 
-mod browsers;
+mod browser;
+mod cookies;
 mod cut;
 mod foreign;
+mod independent;
 mod isolation;
 mod journey;
 mod lessons;
@@ -16,11 +18,14 @@ mod mail;
 mod mfa;
 mod model;
 mod nodes;
+mod oauth;
+mod oauth_people;
 mod people;
 mod roles;
 mod routes;
 mod sessions;
 mod smtp;
+mod stub;
 mod tenants;
 mod world;
 

@@ -63,7 +63,7 @@ impl Authenticator {
 async fn challenge(app: &TestApp) -> String {
     let asked = app.login(&owner("acme"), PASSWORD, Some("acme")).await;
     let asked = asked.assert_refused(401, "mfa-required");
-    assert_eq!(asked["methods"], "totp");
+    assert_eq!(asked["methods"], json!(["totp", "recovery_code"]));
     text(&asked["mfa_token"]).to_owned()
 }
 

@@ -27,6 +27,8 @@ pub(crate) enum Id {
     Session,
     Tenant,
     Client,
+    Provider,
+    Identity,
 }
 
 /// What the people of another tenant get who name this one's rows.
@@ -57,6 +59,10 @@ pub(crate) struct Ids {
     pub(crate) mfa_token: String,
     /// Of an authenticator app.
     pub(crate) code: String,
+    pub(crate) provider: String,
+    /// Its name.
+    pub(crate) slug: String,
+    pub(crate) identity: String,
     /// Differs for each call.
     pub(crate) n: usize,
 }
@@ -76,6 +82,8 @@ pub(crate) struct Route {
     /// Statements at most, once the caller is known.
     pub(crate) budget: u64,
     pub(crate) body: Option<Body>,
+    /// Stands behind the path.
+    query: &'static str,
     /// Whether the caller cannot go on afterwards.
     pub(crate) ends: bool,
 }
@@ -94,14 +102,20 @@ const fn route(
         who,
         foreign: match id {
             Id::None => Foreign::Own,
-            Id::User | Id::Invited | Id::Role | Id::Session | Id::Tenant | Id::Client => {
-                Foreign::Refused
-            }
+            Id::User
+            | Id::Invited
+            | Id::Role
+            | Id::Session
+            | Id::Tenant
+            | Id::Client
+            | Id::Provider
+            | Id::Identity => Foreign::Refused,
         },
         id,
         status,
         budget,
         body: None,
+        query: "",
         ends: false,
     }
 }
@@ -109,6 +123,11 @@ const fn route(
 impl Route {
     const fn body(mut self, body: Body) -> Self {
         self.body = Some(body);
+        self
+    }
+
+    const fn query(mut self, query: &'static str) -> Self {
+        self.query = query;
         self
     }
 
@@ -136,10 +155,16 @@ impl Route {
             Id::Session => &ids.session,
             Id::Tenant => &ids.tenant,
             Id::Client => &ids.client,
+            Id::Provider => &ids.provider,
+            Id::Identity => &ids.identity,
         };
-        self.path
+        let path = self
+            .path
             .replace("{id}", id)
-            .replace("{role_id}", &ids.role)
+            .replace("{provider}", &ids.slug)
+            .replace("{role_id}", &ids.role);
+        let query = self.query.replace("{tenant}", &ids.tenant);
+        format!("{path}{query}")
     }
 }
 
@@ -192,6 +217,15 @@ fn token(_: &Ids) -> Value {
 
 fn new_tenant(ids: &Ids) -> Value {
     json!({"name": format!("Made {}", ids.n), "owner": {"email": "a@example.org", "full_name": "A"}})
+}
+
+/// A provider that is never asked.
+pub(crate) fn new_provider(n: usize) -> Value {
+    json!({
+        "slug": format!("corp{n}"), "issuer": "https://idp.example", "authorize_url": "https://idp.example/authorize",
+        "token_url": "https://idp.example/token", "jwks_url": "https://idp.example/keys", "client_id": "brisk",
+        "client_secret": "hush hush",
+    })
 }
 
 /// All routes of the service.
@@ -499,6 +533,115 @@ pub(crate) const ROUTES: &[Route] = {
             204,
             4,
         ),
+        route("GET", "/users/me/identities", Person, Id::None, 200, 1),
+        route(
+            "DELETE",
+            "/users/me/identities/{id}",
+            Person,
+            Id::Identity,
+            204,
+            6,
+        ),
+        route(
+            "GET",
+            "/oauth-providers",
+            May("oauth_providers:read"),
+            Id::None,
+            200,
+            1,
+        ),
+        route(
+            "POST",
+            "/oauth-providers",
+            May("oauth_providers:write"),
+            Id::None,
+            201,
+            5,
+        )
+        .body(|ids| new_provider(ids.n + 1_000)),
+        route(
+            "GET",
+            "/oauth-providers/{id}",
+            May("oauth_providers:read"),
+            Id::Provider,
+            200,
+            1,
+        ),
+        route(
+            "PATCH",
+            "/oauth-providers/{id}",
+            May("oauth_providers:write"),
+            Id::Provider,
+            200,
+            5,
+        )
+        .body(|_| json!({"enabled": false})),
+        route(
+            "DELETE",
+            "/oauth-providers/{id}",
+            May("oauth_providers:write"),
+            Id::Provider,
+            204,
+            5,
+        ),
+        route("GET", "/auth/oauth/providers", Public, Id::None, 200, 1)
+            .query("?tenant={tenant}")
+            .foreign(Foreign::Proof),
+        route(
+            "GET",
+            "/auth/oauth/{provider}/start",
+            Public,
+            Id::None,
+            200,
+            2,
+        )
+        .query("?mode=json&tenant={tenant}")
+        .foreign(Foreign::Proof),
+        route(
+            "GET",
+            "/auth/oauth/{provider}/authorize",
+            Public,
+            Id::None,
+            302,
+            2,
+        )
+        .query("?tenant={tenant}")
+        .foreign(Foreign::Proof),
+        route(
+            "POST",
+            "/auth/oauth/{provider}/link",
+            Person,
+            Id::None,
+            200,
+            3,
+        ),
+        // What comes back belongs to a state, which these have not; sign-ins that succeed are in `oauth.rs`.
+        route(
+            "GET",
+            "/auth/oauth/{provider}/callback",
+            Public,
+            Id::None,
+            400,
+            1,
+        )
+        .query("?code=x&state=y")
+        .foreign(Foreign::Proof),
+        route(
+            "POST",
+            "/auth/oauth/{provider}/callback",
+            Public,
+            Id::None,
+            400,
+            1,
+        )
+        .body(|_| json!("code=x&state=y"))
+        .foreign(Foreign::Proof),
+        route("POST", "/auth/oauth/exchange", Public, Id::None, 400, 1)
+            .body(|_| json!({"exchange": "bot_x"}))
+            .foreign(Foreign::Proof),
+        route("POST", "/auth/oauth/choose", Public, Id::None, 400, 3)
+            .body(|ids| json!({"choice_token": "bot_x", "tenant": ids.tenant}))
+            .foreign(Foreign::Proof),
         route("POST", "/oauth2/token", Public, Id::None, 200, 3)
             .body(|ids| form(ids, "grant_type=client_credentials"))
             .foreign(Foreign::Proof),
