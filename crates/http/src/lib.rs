@@ -45,7 +45,7 @@ pub use health::{HealthCheck, Ready};
 pub use json::{Check, Json, Valid};
 pub use paging::{CountMode, List, ListQuery, Page, PageLimits, PageQuery};
 pub use path::Path;
-pub use problem::{Problem, ProblemBody, status_of};
+pub use problem::{OwnMembers, Problem, ProblemBody, status_of};
 pub use query::Query;
 pub use server::{Server, ServerReport, stop_signal};
 pub use stage::{STAGES, Stage};

@@ -10,6 +10,7 @@ use brisk_core::{Class, Failure, FieldError, RequestId};
 use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
+use serde_json::Value;
 
 /// The code of every answer to a token that does not count.
 const INVALID_TOKEN: &str = "invalid-token";
@@ -161,12 +162,39 @@ impl Problem {
         &self.0.code
     }
 
+    /// Each wrong field.
+    pub fn errors(&self) -> &[FieldError] {
+        &self.0.errors
+    }
+
+    /// What the document is to say.
+    pub fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
+    /// A member that was added to the document.
+    pub fn member(&self, name: &str) -> Option<&str> {
+        let found = self.0.extra.iter().find(|(of, _)| *of == name);
+        found.map(|(_, value)| value.as_ref())
+    }
+
+    /// The same under another class, for a contract that sorts it so.
+    #[must_use]
+    pub fn as_class(mut self, class: Class) -> Self {
+        self.0.status = status_of(class);
+        self
+    }
+
     pub(crate) fn chain(&self) -> Option<&str> {
         self.0.chain.as_deref()
     }
 
     /// The answer, with the request's id where it is known.
-    pub(crate) fn render(&self, request_id: Option<&RequestId>) -> Response {
+    pub(crate) fn render(
+        &self,
+        request_id: Option<&RequestId>,
+        own: Option<OwnMembers>,
+    ) -> Response {
         let inner = &*self.0;
         let mut members = serde_json::Map::new();
         members.insert(
@@ -186,6 +214,9 @@ impl Problem {
         for (name, value) in &inner.extra {
             members.insert((*name).to_owned(), value.as_ref().into());
         }
+        if let Some(OwnMembers(own)) = own {
+            members.extend(own(self, request_id));
+        }
         let body = serde_json::to_vec(&members).expect("a map of texts and numbers is JSON");
         let mut response = Response::new(Body::from(body));
         *response.status_mut() = inner.status;
@@ -203,6 +234,17 @@ impl Problem {
             headers.insert(ALLOW, allow.clone());
         }
         response
+    }
+}
+
+/// What a service adds to every problem document of its routes, the pipeline's own too: for clients that were written for an
+/// older form.
+#[derive(Clone, Copy, Debug)]
+pub struct OwnMembers(pub fn(&Problem, Option<&RequestId>) -> serde_json::Map<String, Value>);
+
+impl PartialEq for OwnMembers {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::fn_addr_eq(self.0, other.0)
     }
 }
 
@@ -237,7 +279,7 @@ fn chain_of(error: &dyn std::error::Error) -> String {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut response = self.render(None);
+        let mut response = self.render(None, None);
         response.extensions_mut().insert(Arc::new(self));
         response
     }
@@ -274,7 +316,7 @@ pub struct ProblemField {
     pub message: String,
 }
 /// A field error with the field's JSON pointer (RFC 6901) beside its path.
-fn pointed(error: &FieldError) -> serde_json::Value {
+fn pointed(error: &FieldError) -> Value {
     let mut pointer = String::with_capacity(error.field.len() + 1);
     let parts = error
         .field
