@@ -14,6 +14,23 @@ use crate::{Json, Problem};
 pub struct ListParams(Vec<(String, String)>);
 
 impl ListParams {
+    /// The same with a parameter that stands in the path.
+    #[must_use]
+    pub fn and(mut self, name: &str, value: String) -> Self {
+        self.0.push((name.to_owned(), value));
+        self
+    }
+
+    /// Where this parameter has a value it counts alone.
+    #[must_use]
+    pub fn overridden_by(mut self, name: &str) -> Self {
+        let is_given = |(n, value): &(String, String)| n == name && !value.is_empty();
+        if self.0.iter().any(is_given) {
+            self.0.retain(is_given);
+        }
+        self
+    }
+
     /// What they ask of this list.
     ///
     /// # Errors
