@@ -130,6 +130,8 @@ impl Writer {
                     counter!("brisk_catalog_audit_written_total").increment(entries);
                     return;
                 }
+                // Another try breaks the same rule.
+                Err(e) if e.is_constraint() => break,
                 Err(e) => {
                     tracing::warn!(error = %e, entries, attempt, "entries of the audit log could not be written yet");
                     tokio::time::sleep(BACKOFF * 2_u32.pow(attempt - 1)).await;

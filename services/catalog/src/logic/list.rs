@@ -1,8 +1,7 @@
 //! What all lists have in common: pages, totals, and what is loaded along.
 
-use std::future::Future;
-
 use brisk_cache::{Cache, Caches, Policy};
+use brisk_core::FindingKind;
 use brisk_db::{
     Answer, Asked, CursorKey, FromRow, Listing, Load, LoadKey, Many, Narrowed, Page, Session,
 };
@@ -13,6 +12,9 @@ use crate::error::Error;
 
 /// Bytes for totals: some ten thousand.
 const REMEMBERED: u64 = 4 << 20;
+
+/// Why a count may stand behind the reads of its page.
+const COUNTED_LATER: &str = "a total is counted in a task of its own, for all who wait for it; a busy machine may begin that after the page";
 
 /// Pages of lists with their totals. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -85,7 +87,10 @@ impl Lists {
         }
         let key = (list.name, asked.filter.clone());
         let filter = asked.filter.clone();
-        let count = async move |session: Session| list.count(&session, &filter).await;
+        let count = async move |session: Session| {
+            let session = session.expecting(FindingKind::SerialReads, COUNTED_LATER);
+            list.count(&session, &filter).await
+        };
         let total = self.totals.get(session, &key, count).await?;
         let source = if total.is_hit() {
             CountSource::Cached
