@@ -11,6 +11,7 @@ use http::header::USER_AGENT;
 use http::{HeaderMap, Uri};
 use serde_json::{Map, Value};
 
+use super::known::Place;
 use crate::logic::audit::ActionRow;
 use crate::model::action::{Outcome, sanitised};
 use crate::state::CatalogState;
@@ -24,7 +25,7 @@ const LONGEST_AGENT: usize = 1_000;
 pub(super) async fn noted(
     State(state): State<CatalogState>,
     OriginalUri(uri): OriginalUri,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
     let Some(exchange) = request.extensions().get::<Arc<Exchange>>().cloned() else {
@@ -33,12 +34,14 @@ pub(super) async fn noted(
     let timestamp = state.clock.now();
     let action_type = request.method().as_str().to_owned();
     let user_agent = user_agent(request.headers());
+    let place = Place::default();
+    request.extensions_mut().insert(place.clone());
     let response = next.run(request).await;
     let problem = response.extensions().get::<Arc<Problem>>();
     let caller = &exchange.principal;
     let took = state.clock.now().duration_since(timestamp);
     let row = ActionRow {
-        tenant_id: caller.tenant,
+        tenant_id: caller.tenant.or_else(|| place.tenant()),
         timestamp,
         user_id: caller.subject.clone(),
         username: caller.subject.clone(),

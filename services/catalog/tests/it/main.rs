@@ -12,6 +12,7 @@ mod import;
 mod isolation;
 mod others;
 mod pages;
+mod plans;
 mod refusals;
 mod relations;
 mod routes;

@@ -1,5 +1,6 @@
 //! Books, reviews and messages.
 
+use brisk_testkit::services::{PATIENCE, eventually};
 use serde_json::json;
 
 use crate::on_both;
@@ -175,5 +176,14 @@ async fn who_runs_the_installation_names_the_tenant(app: TestApp) {
     let path = format!("/catalog/authors?tenant_id={}", tenant.get());
     assert_eq!(ids(&operator.get(&path).await.assert_status(200)), [1]);
     operator.get("/catalog/authors").await.assert_status(422);
+    // What is done in a tenant stands in its audit log, whoever does it.
+    eventually("the entry is written", PATIENCE, async || {
+        let page = client
+            .get("/catalog/audit-logs?user_id=operator")
+            .await
+            .json();
+        (page["meta"]["total"] == 1).then_some(())
+    })
+    .await;
     app.stop().await;
 }
