@@ -1,6 +1,8 @@
 //! Who may do what: permissions, and the names of roles that stand for them at other issuers.
 
 use brisk::RoleWord;
+use brisk_core::{Role, Scope};
+use brisk_http::{Problem, RequirePermission as _};
 
 /// What is asked of callers. Roles of ours are made of these; another issuer names them by its roles.
 pub(crate) mod may {
@@ -44,6 +46,25 @@ pub const ROLE_WORDS: &[RoleWord] = &[
     ("admin", may::READ_PROFILES),
     ("admin", may::UPDATE_PROFILES),
 ];
+
+/// Passes who may do this in the tenant of the scope: by permission; a key, which has a role instead, as administrator, or as
+/// auditor where it only reads.
+///
+/// # Errors
+///
+/// 403 with the permission that is missing.
+pub(crate) fn permit(scope: &Scope, may: &'static str) -> Result<(), Problem> {
+    let needed = if may.ends_with(":read") {
+        Role::Auditor
+    } else {
+        Role::Admin
+    };
+    let is_key = scope.principal().role.is_some();
+    if is_key && scope.principal().may(needed, scope.tenant()) {
+        return Ok(());
+    }
+    scope.permit(may)
+}
 
 /// The role that stands for a permission.
 pub(crate) fn role_for(permission: &str) -> Option<&'static str> {

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use brisk_cache::Caches;
 use brisk_core::{Clock, Scope};
 use brisk_db::{Asked, CursorKey, Db, Session};
-use brisk_http::{Answers, Problem, RequirePermission as _};
+use brisk_http::{Answers, Problem};
 
 use crate::logic::audit::Audit;
 use crate::logic::list::Lists;
+use crate::rights;
 
 /// The parts of the running service. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -47,7 +48,7 @@ impl CatalogState {
     ///
     /// 403 with the permission that is missing.
     pub(crate) fn session(&self, scope: Scope, may: &'static str) -> Result<Session, Problem> {
-        scope.permit(may)?;
+        rights::permit(&scope, may)?;
         Ok(self.db.session(scope))
     }
 }

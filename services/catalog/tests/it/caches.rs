@@ -189,3 +189,57 @@ async fn what_one_node_writes_the_other_shows() {
     }
     app.stop().await;
 }
+
+/// Writers that succeed and writers that are refused, readers beside them, on two nodes: afterwards every total is the true one.
+#[tokio::test(flavor = "multi_thread")]
+async fn totals_are_true_after_a_crowd_of_writers_on_two_nodes() {
+    let mut app = TestApp::postgres().await;
+    app.add_node().await;
+    let (tenant, here) = app.librarian().await;
+    let there = app.person_at(1, tenant, "librarian", EVERYTHING);
+    let nodes = [here, there];
+    let writers = (0..24).map(|n| {
+        let client = nodes[n % 2].clone();
+        async move {
+            for round in 0..8 {
+                // Half of the names are those of the neighbour: one of the two is refused and undone.
+                let body =
+                    json!({"name": format!("Author {} {round}", n / 2 * 2 + n % 2 * (round % 2))});
+                let made = client.post("/catalog/authors", &body).await;
+                assert!([201, 409].contains(&made.status), "{made:?}");
+                if made.status == 201 && round % 4 == 0 {
+                    let path = format!("/catalog/authors/{}", made.json()["id"]);
+                    assert_eq!(client.delete(&path).await.status, 204);
+                }
+            }
+        }
+    });
+    let readers = (0..24).map(|n| {
+        let client = nodes[n % 2].clone();
+        async move {
+            for _ in 0..8 {
+                client
+                    .get("/catalog/authors/paginated")
+                    .await
+                    .assert_status(200);
+            }
+        }
+    });
+    futures::join!(
+        futures::future::join_all(writers),
+        futures::future::join_all(readers)
+    );
+    let count = app.place.number("SELECT count(*) FROM catalog_authors");
+    assert!(count > 50, "{count}");
+    for client in &nodes {
+        eventually("the total is the true one", FRESH, async || {
+            let page = client.get("/catalog/authors/paginated").await.json();
+            (page["meta"]["total"] == count).then_some(())
+        })
+        .await;
+        // And it stays so.
+        let known = warm(client, "/catalog/authors/paginated").await;
+        assert_eq!(known.json()["meta"]["total"], count);
+    }
+    app.stop().await;
+}

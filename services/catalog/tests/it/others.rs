@@ -1,6 +1,8 @@
 //! Books, reviews and messages.
 
-use brisk_testkit::services::{PATIENCE, eventually};
+use brisk::auth::NewKey;
+use brisk::core::{Role, TenantId};
+use brisk_testkit::services::{Client, PATIENCE, eventually};
 use serde_json::json;
 
 use crate::on_both;
@@ -10,6 +12,7 @@ on_both!(
     a_book_is_made_changed_and_deleted_with_its_reviews,
     books_and_reviews_are_listed_by_filter,
     messages_are_read_from_the_newest_back,
+    keys_may_what_their_role_allows,
     who_runs_the_installation_names_the_tenant,
 );
 
@@ -157,29 +160,63 @@ async fn messages_are_read_from_the_newest_back(app: TestApp) {
     app.stop().await;
 }
 
+/// A client with a key of that role, which is its name too.
+async fn key(app: &TestApp, role: Role, tenant: Option<TenantId>) -> Client {
+    let kit = app.nodes[0].kit();
+    let new = NewKey {
+        role,
+        tenant,
+        name: role.as_str().to_owned(),
+        rate_per_min: None,
+        expires_at: None,
+    };
+    let made = kit.keys.create(&kit.platform("test"), new).await.unwrap();
+    app.public().with(&made.secret)
+}
+
+async fn keys_may_what_their_role_allows(app: TestApp) {
+    let tenant = app.tenant("library").await;
+    let body = json!({"name": "Ann"});
+    let admin = key(&app, Role::Admin, Some(tenant)).await;
+    admin
+        .post("/catalog/authors", &body)
+        .await
+        .assert_status(201);
+    let auditor = key(&app, Role::Auditor, Some(tenant)).await;
+    auditor.get("/catalog/authors").await.assert_status(200);
+    auditor.get("/catalog/audit-logs").await.assert_status(200);
+    auditor
+        .post("/catalog/authors", &body)
+        .await
+        .assert_refused(403, "forbidden");
+    let agent = key(&app, Role::Agent, Some(tenant)).await;
+    agent
+        .get("/catalog/authors")
+        .await
+        .assert_refused(403, "forbidden");
+    let other = app.tenant("other").await;
+    let stranger = key(&app, Role::Admin, Some(other)).await;
+    stranger
+        .get("/catalog/authors/1")
+        .await
+        .assert_refused(404, "not_found");
+    app.stop().await;
+}
+
 async fn who_runs_the_installation_names_the_tenant(app: TestApp) {
     let (tenant, client) = app.librarian().await;
     client
         .post("/catalog/authors", &json!({"name": "Ann"}))
         .await
         .assert_status(201);
-    let kit = app.nodes[0].kit();
-    let new = brisk::auth::NewKey {
-        role: brisk::core::Role::PlatformAdmin,
-        tenant: None,
-        name: "operator".to_owned(),
-        rate_per_min: None,
-        expires_at: None,
-    };
-    let made = kit.keys.create(&kit.platform("test"), new).await.unwrap();
-    let operator = app.public().with(&made.secret);
+    let operator = key(&app, Role::PlatformAdmin, None).await;
     let path = format!("/catalog/authors?tenant_id={}", tenant.get());
     assert_eq!(ids(&operator.get(&path).await.assert_status(200)), [1]);
     operator.get("/catalog/authors").await.assert_status(422);
     // What is done in a tenant stands in its audit log, whoever does it.
     eventually("the entry is written", PATIENCE, async || {
         let page = client
-            .get("/catalog/audit-logs?user_id=operator")
+            .get("/catalog/audit-logs?user_id=platform_admin")
             .await
             .json();
         (page["meta"]["total"] == 1).then_some(())
