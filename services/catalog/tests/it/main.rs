@@ -10,6 +10,7 @@ mod authors;
 mod caches;
 mod import;
 mod isolation;
+mod jobs;
 mod others;
 mod pages;
 mod plans;
