@@ -21,6 +21,7 @@ use futures::future::BoxFuture;
 pub(crate) fn add(app: App) -> App {
     app.service(brisk_identity::service())
         .service(brisk_civic::service())
+        .service(brisk_catalog::service())
 }
 
 /// The pages at the root, and the answer to unknown paths.

@@ -18,7 +18,7 @@ use http::header::AUTHORIZATION;
 use http::request::Parts;
 use uuid::Uuid;
 
-use crate::Kit;
+use crate::{Kit, RoleWord};
 
 const API_KEY: &str = "x-api-key";
 
@@ -33,10 +33,16 @@ pub(crate) struct Callers {
     tenants: TenantDirectory,
     db: Db,
     clock: Clock,
+    /// What roles of other issuers stand for.
+    role_words: Vec<RoleWord>,
 }
 
 impl Callers {
-    pub(crate) fn new(kit: &Kit, accounts: Option<Arc<dyn Accounts>>) -> Self {
+    pub(crate) fn new(
+        kit: &Kit,
+        accounts: Option<Arc<dyn Accounts>>,
+        role_words: Vec<RoleWord>,
+    ) -> Self {
         Self {
             keys: kit.keys.clone(),
             tokens: kit.tokens.clone(),
@@ -44,6 +50,7 @@ impl Callers {
             tenants: kit.tenants.clone(),
             db: kit.db.clone(),
             clock: kit.clock.clone(),
+            role_words,
         }
     }
 
@@ -71,16 +78,13 @@ impl Callers {
                 "the token names no tenant that is served here",
             ));
         };
-        let steps = claims.roles.iter().filter_map(|role| Role::parse(role));
-        let steps = steps.map(|role| format!("operations:{}", role.as_str()));
-        let named = claims.permissions.iter().chain(&claims.roles).cloned();
         Ok(Arc::new(Principal {
             kind: PrincipalKind::Person,
             id: claims.user_id,
             subject: claims.subject.clone(),
             tenant: Some(tenant.id),
             role: None,
-            permissions: Permissions::of(named.chain(steps)).without_platform(),
+            permissions: rights(&claims.roles, &claims.permissions, &self.role_words),
             sign_in: Some(SignIn {
                 session: None,
                 token: Uuid::nil(),
@@ -164,6 +168,19 @@ impl Authenticate for Callers {
     }
 }
 
+/// What roles and permissions of another issuer allow within a tenant: permissions by their names, steps of the ladder, and
+/// roles that a service has words for.
+fn rights(roles: &[String], permissions: &[String], words: &[RoleWord]) -> Permissions {
+    let steps = roles.iter().filter_map(|role| Role::parse(role));
+    let steps = steps.map(|role| format!("operations:{}", role.as_str()));
+    let known = words
+        .iter()
+        .filter(|(role, _)| roles.iter().any(|held| held == role));
+    let known = known.map(|(_, permission)| (*permission).to_owned());
+    let named = permissions.iter().chain(roles).cloned();
+    Permissions::of(named.chain(steps).chain(known)).without_platform()
+}
+
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
@@ -178,5 +195,30 @@ impl brisk_http::TenantDirectory for Served {
             let found = self.0.get(tenant).await?;
             Ok(found.is_some_and(|tenant| tenant.status == TenantStatus::Active))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roles_of_others_stand_for_what_the_services_say_and_never_for_the_platform() {
+        let words = [
+            ("get-authors", "authors:read"),
+            ("librarian", "authors:update"),
+            ("librarian", "books:update"),
+            ("boss", "platform:*"),
+        ];
+        let roles = ["get-authors", "librarian", "boss", "agent", "unheard"].map(str::to_owned);
+        let found = rights(&roles, &["notes:read".to_owned()], &words);
+        let expected = [
+            "authors:read",
+            "authors:update",
+            "books:update",
+            "notes:read",
+            "operations:agent",
+        ];
+        assert_eq!(found, Permissions::of(expected));
     }
 }

@@ -27,7 +27,11 @@ pub struct Built {
     pub(crate) root: Option<Router>,
     pub(crate) accounts: Option<Arc<dyn Accounts>>,
     pub(crate) notices: Vec<Notice>,
+    pub(crate) role_words: Vec<RoleWord>,
 }
+
+/// What another issuer calls a permission: the role's name, and the permission that it stands for.
+pub type RoleWord = (&'static str, &'static str);
 
 /// What whoever started the program should read, once.
 #[derive(Clone, PartialEq, Eq)]
@@ -76,6 +80,13 @@ impl Built {
     #[must_use]
     pub fn accounts(mut self, accounts: Arc<dyn Accounts>) -> Self {
         self.accounts = Some(accounts);
+        self
+    }
+
+    /// Names the roles of other issuers that stand for permissions of this service. One role may stand for several.
+    #[must_use]
+    pub fn role_words(mut self, words: impl IntoIterator<Item = RoleWord>) -> Self {
+        self.role_words.extend(words);
         self
     }
 

@@ -27,7 +27,7 @@ pub mod testing;
 pub use api::Api;
 pub use app::{App, Checked};
 pub use brisk_auth::{MasterKey, Purpose};
-pub use built::{Built, Notice};
+pub use built::{Built, Notice, RoleWord};
 pub use database::statements;
 pub use error::Error;
 pub use kit::Kit;

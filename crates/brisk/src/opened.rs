@@ -238,6 +238,7 @@ impl Opened {
         let mut hooks: Vec<(&'static str, Hook)> = Vec::new();
         let mut accounts = None;
         let mut notices = Vec::new();
+        let mut role_words = Vec::new();
         let mut pages = self
             .pages
             .take()
@@ -262,6 +263,7 @@ impl Opened {
             hooks.extend(built.on_shutdown.map(|hook| (name, hook)));
             accounts = built.accounts.or(accounts);
             notices.extend(built.notices);
+            role_words.extend(built.role_words);
             if let Some(root) = built.root {
                 pages = pages.merge(root);
             }
@@ -277,7 +279,7 @@ impl Opened {
             self.parts.http.clone(),
             brisk_http::Parts {
                 environment: kit.environment,
-                authenticate: Arc::new(Callers::new(&kit, accounts)),
+                authenticate: Arc::new(Callers::new(&kit, accounts, role_words)),
                 tenants: Some(Arc::new(Served(kit.tenants.clone()))),
                 perf: Arc::clone(&kit.perf),
                 prometheus: Some(kit.telemetry.prometheus().clone()),

@@ -21,6 +21,7 @@ mod fair;
 mod fold;
 mod footprint;
 mod hooks;
+mod listing;
 mod load;
 mod migrate;
 mod observe;
@@ -62,6 +63,7 @@ pub use error::{Constraint, Error};
 pub use fold::{Fold, FoldConfig};
 pub use footprint::{Footprint, Read, ReadText};
 #[doc(hidden)]
+pub use listing::{Asked, Filter, Listing, Narrowed, Operator, PerPage, Refusal, Sort, Way};
 pub use load::text as load_text;
 pub use load::{Answer, Load, LoadKey, Many, Related, SharedLoads, each};
 pub use migrate::MigrationSet;

@@ -6,6 +6,8 @@ use brisk_config::{ByteSize, Problems, Section};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use crate::OwnMembers;
+
 /// Where the program runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -141,4 +143,6 @@ pub struct RouteRule {
     /// Whether credentials are not looked at: who signs in, or renews a token that has ended, is the public here, whatever the
     /// client sends along.
     pub is_public: bool,
+    /// What the problem documents say besides; also those for paths below that no route fits.
+    pub members: Option<OwnMembers>,
 }

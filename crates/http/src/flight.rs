@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use crate::limit::Verdict;
 use crate::pipeline::Plan;
-use crate::{Problem, json};
+use crate::{OwnMembers, Problem, json};
 
 /// Counts a request as in work until it is answered or dropped.
 pub(crate) struct InFlight(Option<Arc<RouteMeter>>);
@@ -57,6 +57,7 @@ pub(crate) struct Flight {
     pub(crate) is_matched: bool,
     pub(crate) seed_aliases: bool,
     pub(crate) plan: Arc<Plan>,
+    pub(crate) members: Option<OwnMembers>,
 }
 
 impl Flight {
@@ -87,7 +88,7 @@ impl Flight {
                 "request failed"
             );
         }
-        problem.render(Some(&self.request_id))
+        problem.render(Some(&self.request_id), self.members)
     }
 
     /// A problem document for every error: ours with the request's id, and one in place of axum's plain texts.

@@ -32,7 +32,7 @@ use crate::flight::{Flight, InFlight};
 use crate::headers;
 use crate::limit::Limiter;
 use crate::stage::{STAGES, Stage};
-use crate::{Authenticate, Problem, address, compress, json};
+use crate::{Authenticate, OwnMembers, Problem, address, compress, json};
 
 /// The stages that stand around the others; the rest runs inside them.
 const OUTER: usize = 4;
@@ -64,6 +64,7 @@ pub(crate) struct Plan {
     exempt: bool,
     /// Credentials are not looked at.
     is_public: bool,
+    members: Option<OwnMembers>,
 }
 
 struct Rule {
@@ -104,6 +105,7 @@ impl Core {
             callers: limiter(config.rate_limit_per_min, config.rate_limit_burst),
             exempt: false,
             is_public: false,
+            members: None,
         };
         let with = |rule: &RouteRule| Plan {
             deadline: rule.deadline.unwrap_or(usual.deadline),
@@ -117,6 +119,7 @@ impl Core {
             },
             exempt: false,
             is_public: rule.is_public,
+            members: rule.members,
         };
         let mut rules: Vec<Rule> = parts
             .rules
@@ -164,8 +167,7 @@ impl Core {
             .get(route)
             .cloned();
         found.unwrap_or_else(|| {
-            let rule = self.rules.iter().find(|rule| covers(&rule.prefix, route));
-            let plan = Arc::clone(rule.map_or(&self.usual, |rule| &rule.plan));
+            let plan = Arc::clone(self.ruled(route).unwrap_or(&self.usual));
             let mut plans = self
                 .plans
                 .write()
@@ -173,6 +175,11 @@ impl Core {
             plans.insert(route.into(), Arc::clone(&plan));
             plan
         })
+    }
+
+    fn ruled(&self, path: &str) -> Option<&Arc<Plan>> {
+        let rule = self.rules.iter().find(|rule| covers(&rule.prefix, path));
+        rule.map(|rule| &rule.plan)
     }
 
     fn visit(&self, stage: Stage) {
@@ -193,6 +200,10 @@ impl Core {
         let matched = parts.extensions.get::<MatchedPath>().cloned();
         let route = matched.as_ref().map_or(UNMATCHED, MatchedPath::as_str);
         let plan = self.plan(route);
+        let members = match &matched {
+            Some(_) => plan.members,
+            None => self.ruled(parts.uri.path()).and_then(|plan| plan.members),
+        };
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
         let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |info| info.0.ip());
         let meter = self.perf.route(parts.method.as_str(), route);
@@ -213,6 +224,7 @@ impl Core {
             is_matched: matched.is_some(),
             seed_aliases: self.perf.seed_aliases(),
             plan,
+            members,
         };
         let span = tracing::info_span!("http.request", request_id = %flight.request_id);
         let within = flight.plan.deadline;

@@ -163,12 +163,39 @@ impl Problem {
         &self.0.code
     }
 
+    /// Each wrong field.
+    pub fn errors(&self) -> &[FieldError] {
+        &self.0.errors
+    }
+
+    /// What the document is to say.
+    pub fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
+    /// A member that was added to the document.
+    pub fn member(&self, name: &str) -> Option<&str> {
+        let found = self.0.extra.iter().find(|(of, _)| *of == name);
+        found.map(|(_, value)| value.as_ref())
+    }
+
+    /// The same under another class, for a contract that sorts it so.
+    #[must_use]
+    pub fn as_class(mut self, class: Class) -> Self {
+        self.0.status = status_of(class);
+        self
+    }
+
     pub(crate) fn chain(&self) -> Option<&str> {
         self.0.chain.as_deref()
     }
 
     /// The answer, with the request's id where it is known.
-    pub(crate) fn render(&self, request_id: Option<&RequestId>) -> Response {
+    pub(crate) fn render(
+        &self,
+        request_id: Option<&RequestId>,
+        own: Option<OwnMembers>,
+    ) -> Response {
         let inner = &*self.0;
         let mut members = serde_json::Map::new();
         members.insert(
@@ -188,6 +215,9 @@ impl Problem {
         for (name, value) in &inner.extra {
             members.insert((*name).to_owned(), value.clone());
         }
+        if let Some(OwnMembers(own)) = own {
+            members.extend(own(self, request_id));
+        }
         let body = serde_json::to_vec(&members).expect("a map of texts and numbers is JSON");
         let mut response = Response::new(Body::from(body));
         *response.status_mut() = inner.status;
@@ -205,6 +235,17 @@ impl Problem {
             headers.insert(ALLOW, allow.clone());
         }
         response
+    }
+}
+
+/// What a service adds to every problem document of its routes, the pipeline's own too: for clients that were written for an
+/// older form.
+#[derive(Clone, Copy, Debug)]
+pub struct OwnMembers(pub fn(&Problem, Option<&RequestId>) -> serde_json::Map<String, Value>);
+
+impl PartialEq for OwnMembers {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::fn_addr_eq(self.0, other.0)
     }
 }
 
@@ -240,7 +281,7 @@ fn chain_of(error: &dyn std::error::Error) -> String {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut response = self.render(None);
+        let mut response = self.render(None, None);
         response.extensions_mut().insert(Arc::new(self));
         response
     }

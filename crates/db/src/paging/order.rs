@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::value::Value;
 
 /// Which end comes first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Direction {
     /// Smallest or earliest first.
     Asc,

@@ -131,6 +131,34 @@ async fn the_deadline_ends_a_request_and_a_rule_may_shorten_it() {
 }
 
 #[tokio::test]
+async fn a_service_adds_its_own_members_to_every_problem_of_its_paths() {
+    let mut parts = parts();
+    parts.rules.push(brisk_http::RouteRule {
+        prefix: "/things".to_owned(),
+        max_body: Some(brisk_config::ByteSize::kib(1)),
+        members: Some(brisk_http::OwnMembers(|problem, id| {
+            let own =
+                serde_json::json!({"code": problem.status().as_u16(), "id": id.map(|id| &*id.0)});
+            serde_json::Map::from_iter([("error".to_owned(), own)])
+        })),
+        ..Default::default()
+    });
+    let app = app_with(EdgeConfig::default(), parts);
+    // The handler's, the panic's, and that of a path that no route fits.
+    for (path, status) in [
+        ("/things/500", 500),
+        ("/things/501", 500),
+        ("/things/1/nowhere", 404),
+    ] {
+        let answer = app.get(path).await.json();
+        assert_eq!(answer["error"]["code"], status, "{path}: {answer}");
+        assert_eq!(answer["error"]["id"], answer["request_id"], "{answer}");
+    }
+    let other = app.get("/nowhere").await.json();
+    assert!(other.get("error").is_none(), "{other}");
+}
+
+#[tokio::test]
 async fn tenants_and_roles_are_enforced() {
     let app = app();
     assert_eq!(app.get_as("agent@2", "/scope").await.text(), "2");

@@ -1,0 +1,31 @@
+//! The HTTP side of the service, one file for each resource.
+mod audit_log;
+mod author;
+mod body;
+mod book;
+mod envelope;
+mod known;
+mod message;
+mod noted;
+mod page_params;
+mod profile;
+mod review;
+
+use axum::middleware::from_fn_with_state;
+use utoipa_axum::router::OpenApiRouter;
+
+pub(crate) use self::envelope::ENVELOPE;
+use crate::state::CatalogState;
+
+/// All routes below the service's name; each request is noted in the audit log.
+pub(crate) fn router(state: CatalogState) -> OpenApiRouter {
+    OpenApiRouter::new()
+        .merge(author::router())
+        .merge(book::router())
+        .merge(review::router())
+        .merge(message::router())
+        .merge(profile::router())
+        .merge(audit_log::router())
+        .layer(from_fn_with_state(state.clone(), noted::noted))
+        .with_state(state)
+}
