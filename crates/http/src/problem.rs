@@ -173,10 +173,10 @@ impl Problem {
         &self.0.detail
     }
 
-    /// A member that was added to the document.
+    /// A text that was added to the document as a member.
     pub fn member(&self, name: &str) -> Option<&str> {
         let found = self.0.extra.iter().find(|(of, _)| *of == name);
-        found.map(|(_, value)| value.as_ref())
+        found.and_then(|(_, value)| value.as_str())
     }
 
     /// The same under another class, for a contract that sorts it so.

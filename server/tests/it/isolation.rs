@@ -22,9 +22,9 @@ struct Owner {
     session: String,
 }
 
-fn json_of(answer: (u16, String), status: u16) -> Value {
-    assert_eq!(answer.0, status, "{}", answer.1);
-    serde_json::from_str(&answer.1).unwrap()
+fn json_of((status, body): &(u16, String), wanted: u16) -> Value {
+    assert_eq!(*status, wanted, "{body}");
+    serde_json::from_str(body).unwrap()
 }
 
 fn id_of(row: &Value) -> String {
@@ -39,7 +39,7 @@ impl Owner {
             "tenant_name": name,
         });
         let made = server.call("POST", "/identity/auth/register", "", &body);
-        let made = json_of(made, 201);
+        let made = json_of(&made, 201);
         Self {
             token: made["access_token"].as_str().unwrap().to_owned(),
             user: id_of(&made["user"]),
@@ -49,7 +49,7 @@ impl Owner {
     }
 
     fn make(&self, server: &Server, path: &str, body: &Value) -> Value {
-        json_of(server.call("POST", path, &self.token, body), 201)
+        json_of(&server.call("POST", path, &self.token, body), 201)
     }
 }
 
@@ -62,7 +62,7 @@ fn rows(server: &Server, owner: &Owner) -> Vec<(&'static str, String)> {
     });
     let report = made("/civic/v1/reports", report);
     let found = server.call("GET", "/civic/v1/issues", &owner.token, &Value::Null);
-    let issues = json_of(found, 200);
+    let issues = json_of(&found, 200);
     let issue = issues["issues"]
         .get(0)
         .map_or_else(|| "1".to_owned(), id_of);
@@ -99,7 +99,7 @@ fn rows(server: &Server, owner: &Owner) -> Vec<(&'static str, String)> {
                 json!({"name": CANARY, "role": "agent"}),
             ),
         ),
-        ("/civic/v1/imports/", id_of(&json_of(import, 202))),
+        ("/civic/v1/imports/", id_of(&json_of(&import, 202))),
         // Whichever it is, it is not the caller's.
         ("/civic/v1/dedup/candidates/", "1".to_owned()),
         ("/civic/v1/tenants/", owner.tenant.clone()),
@@ -125,7 +125,7 @@ fn an_account_finds_nothing_of_another_tenant_in_any_service() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), &["--no-demo"]);
     let document = server.call("GET", "/openapi.json", "", &Value::Null);
-    let document = json_of(document, 200);
+    let document = json_of(&document, 200);
     let (theirs, ours) = (
         Owner::register(&server, "theirs"),
         Owner::register(&server, "ours"),

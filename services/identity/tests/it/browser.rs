@@ -15,11 +15,7 @@ pub(crate) async fn app_with(app: TestApp, providers: &[Value]) -> TestApp {
 }
 
 /// The same with more settings.
-pub(crate) async fn app_and(
-    app: TestApp,
-    providers: &[Value],
-    more: &[(&str, &str)],
-) -> TestApp {
+pub(crate) async fn app_and(app: TestApp, providers: &[Value], more: &[(&str, &str)]) -> TestApp {
     let providers = Value::from(providers).to_string();
     let back = serde_json::json!([PAGE, "http://127.0.0.1/cb"]).to_string();
     let mut extra = vec![
