@@ -2,11 +2,7 @@
 //!
 //! `cargo run --release -p brisk-db --example row_security_cost`. Each figure is the median of the rounds; the server flushes
 //! its log as ever.
-#![expect(
-    clippy::print_stdout,
-    clippy::cast_precision_loss,
-    reason = "figures for people"
-)]
+#![expect(clippy::print_stdout, reason = "figures for people")]
 
 use std::error::Error;
 use std::time::{Duration, Instant};
