@@ -217,3 +217,92 @@ fn a_phone_becomes_the_second_factor_and_a_code_on_paper_does_for_it() {
     );
     assert_eq!(server.terminate().0, Some(0));
 }
+
+/// The token of the mail in a folder, once there is one.
+fn mailed(folder: &std::path::Path) -> String {
+    let is_mail = |entry: std::io::Result<std::fs::DirEntry>| {
+        let path = entry.unwrap().path();
+        (path.extension()? == "eml").then_some(path)
+    };
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    loop {
+        let found = std::fs::read_dir(folder).ok();
+        if let Some(path) = found.and_then(|mut all| all.find_map(is_mail)) {
+            let text = std::fs::read_to_string(&path).unwrap();
+            std::fs::remove_file(&path).unwrap();
+            let text = text.replace("=\r\n", "").replace("=3D", "=");
+            let token = between(&text, "#token=", "\r");
+            return token.split('"').next().unwrap().to_owned();
+        }
+        assert!(std::time::Instant::now() < deadline, "no mail came");
+        // A folder tells nobody that something was put into it.
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_forgotten_password_and_an_invitation_go_by_mail() {
+    let folder = tempfile::tempdir().unwrap();
+    let mails = folder.path().join("mail");
+    let mut server = Server::start(folder.path(), &["--no-demo"]);
+    let line = server.line("Set up");
+    let token = line.trim().rsplit('=').next().unwrap();
+    let password = PASSWORD.replace(' ', "+");
+    let form =
+        format!("token={token}&email=root%40ops.example&full_name=Root+Person&password={password}");
+    let root = cookies(&server.post("/setup", "", &form).1);
+    assert!(server.get("/sign-in", "").1.contains("/forgot"));
+    // Whoever asks hears the same.
+    for email in ["root%40ops.example", "nobody%40ops.example"] {
+        let (status, page) = server.post("/forgot", "", &format!("email={email}"));
+        assert_eq!(
+            (status, page.contains("Look into your mailbox")),
+            (200, true)
+        );
+    }
+    let token = mailed(&mails);
+    let (status, page) = server.get("/reset", "");
+    assert_eq!(status, 200);
+    assert!(page.contains("script-src 'sha256-"), "{page}");
+    let reset = |token: &str, password: &str| {
+        let form = format!("token={token}&password={password}");
+        server.post("/reset", "", &form)
+    };
+    let (status, page) = reset(&token, "short");
+    assert_eq!(
+        (status, page.contains("must have at least 12")),
+        (422, true)
+    );
+    // What was typed is still there.
+    assert!(page.contains(&token), "{page}");
+    let (status, page) = reset(&token, "some+other+words+do+too");
+    assert_eq!(
+        (status, page.contains("another one now")),
+        (200, true),
+        "{page}"
+    );
+    assert_eq!(reset(&token, "some+other+words+do+too").0, 400);
+    assert_eq!(
+        location(&server.get("/account", &root).1),
+        "/sign-in?to=%2Faccount"
+    );
+    let sign_in = "to=%2Fpeople&email=root%40ops.example&password=some+other+words+do+too";
+    let (status, answer) = server.post("/sign-in", "", sign_in);
+    assert_eq!((status, location(&answer)), (303, "/people"));
+    let root = cookies(&answer);
+
+    let ann = "full_name=Ann&email=ann%40ops.example&how=mail";
+    let (status, page) = server.post("/people", &root, ann);
+    assert_eq!(
+        (status, page.contains("is on its way")),
+        (200, true),
+        "{page}"
+    );
+    let token = mailed(&mails);
+    let form = format!("token={token}&full_name=Ann+Other&password={password}");
+    let (status, answer) = server.post("/invite", "", &form);
+    assert_eq!((status, location(&answer)), (303, "/account"), "{answer}");
+    let account = server.get("/account", &cookies(&answer)).1;
+    assert!(account.contains("Ann Other"), "{account}");
+    assert_eq!(server.terminate().0, Some(0));
+}
