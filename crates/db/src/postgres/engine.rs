@@ -162,6 +162,14 @@ impl Postgres {
         if recent.is_slow() {
             return parts.pool.run::<S>(call, tenant, Some(&recent)).await;
         }
+        // A commit waits for the disk, and on a lane everybody behind it does too. On connections of their own commits are
+        // flushed together.
+        if call.writes
+            && parts.types.is_none()
+            && let Some(client) = parts.pool.spare(call.name).await
+        {
+            return Pool::run_on::<S>(client, &call).await;
+        }
         let _place = parts.enter(tenant, call.name).await?;
         match &parts.types {
             None => parts.lanes.run::<S>(&call, &recent).await,

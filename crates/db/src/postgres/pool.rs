@@ -101,6 +101,16 @@ impl Pool {
         Ok(link)
     }
 
+    /// A connection that nobody needs just now; none where somebody would have to wait for one, or none can be made.
+    pub(super) async fn spare(&self, name: &'static str) -> Option<Held> {
+        let place = self.gate.try_enter()?;
+        let link = match self.home.take() {
+            Some(link) => link,
+            None => self.connect(name).await.ok()?,
+        };
+        Some(Held::new(link, Some((Arc::clone(&self.home), place))))
+    }
+
     /// Runs a statement on a connection of its own, and notes how long that took.
     pub(super) async fn run<S: Shape>(
         &self,
@@ -116,9 +126,17 @@ impl Pool {
         if self.begin.has_walls() {
             return self.run_walled::<S>(&client, &call, tenant).await;
         }
-        let mut result = run::<S>(&client, &call).await;
+        Self::run_on::<S>(client, &call).await
+    }
+
+    /// Runs a statement on a connection that the caller has, and gives that back.
+    pub(super) async fn run_on<S: Shape>(
+        client: Held,
+        call: &Call,
+    ) -> Result<(S::Out, u64), Error> {
+        let mut result = run::<S>(&client, call).await;
         if result.as_ref().is_err_and(execute::is_stale) {
-            result = run::<S>(&client, &call).await;
+            result = run::<S>(&client, call).await;
         }
         client.clean();
         result

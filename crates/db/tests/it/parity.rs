@@ -68,6 +68,9 @@ fn files(folder: &Path) -> &'static [(&'static str, &'static str)] {
     found.leak()
 }
 
+/// Indexes of a kind that the other engine does not have.
+const OF_ONE_ENGINE: [&str; 1] = ["catalog_authors_part"];
+
 /// A test's process is short.
 fn leak(text: String) -> &'static str {
     text.leak()
@@ -86,7 +89,11 @@ async fn both_engines_have_the_same_tables_columns_and_indexes() {
     let compare = |what: &str, left: Vec<String>, right: Vec<String>| {
         assert!(!left.is_empty());
         let only = |a: &[String], b: &[String]| -> Vec<String> {
-            a.iter().filter(|name| !b.contains(name)).cloned().collect()
+            let of_one = a.iter().filter(|name| !b.contains(name));
+            of_one
+                .filter(|name| !OF_ONE_ENGINE.contains(&name.as_str()))
+                .cloned()
+                .collect()
         };
         let (sqlite, postgres) = (only(&left, &right), only(&right, &left));
         assert!(
