@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use brisk_testkit::servers::Postgres;
 use serde_json::{Value, json};
 
 use crate::program::Server;
@@ -19,12 +20,21 @@ fn renewed(answer: &(u16, String)) -> Option<String> {
 }
 
 #[test]
-fn a_power_cut_in_the_middle_of_refreshes_loses_no_session() {
+fn a_power_cut_in_the_middle_of_refreshes_loses_no_session_on_sqlite() {
+    loses_no_session(&["--no-demo"]);
+}
+
+#[test]
+fn a_power_cut_in_the_middle_of_refreshes_loses_no_session_on_postgres() {
+    let database = Postgres::shared().database().unwrap();
+    loses_no_session(&["--no-demo", "--database", &database.url()]);
+}
+
+fn loses_no_session(args: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
-    let args = ["--no-demo"];
-    let settings = "[identity]\nregister_limit_per_min = 0\nrefresh_limit_per_min = 0\n";
+    let settings = "master_key = \"0123456789abcdef0123456789abcdef\"\n[identity]\nregister_limit_per_min = 0\nrefresh_limit_per_min = 0\n";
     std::fs::write(folder.path().join("brisk.toml"), settings).unwrap();
-    let mut server = Server::start(folder.path(), &args);
+    let mut server = Server::start(folder.path(), args);
     let mut tokens: Vec<String> = (0..4)
         .map(|n| {
             let body = json!({
@@ -70,7 +80,7 @@ fn a_power_cut_in_the_middle_of_refreshes_loses_no_session() {
                 .sum()
         });
         assert!(turns > 10, "{turns} refreshes before the end");
-        server = Server::start(folder.path(), &args);
+        server = Server::start(folder.path(), args);
         for token in &mut tokens {
             let body = json!({ "refresh_token": *token });
             // Used before the end or not, it gives its one successor, as often as it is shown.

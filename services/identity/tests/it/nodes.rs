@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use brisk_testkit::faults::{Mode, Proxy};
+use brisk_testkit::servers::Redis;
 use brisk_testkit::services::{PATIENCE, eventually};
 use serde_json::json;
 
@@ -14,6 +16,24 @@ const SOON: Duration = Duration::from_secs(1);
 async fn what_one_node_ends_the_other_does_not_let_in() {
     let mut app = TestApp::postgres().await;
     app.add_node().await;
+    heard_in_time(app).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nor_does_it_while_redis_is_away() {
+    let redis = Redis::shared().database().unwrap();
+    let (proxy, url) = Proxy::before(&redis.url()).await.unwrap();
+    let app = TestApp::postgres().await;
+    let mut app = app.with(&[("redis.url", &url)]).await;
+    app.add_node().await;
+    let olga = app.tenant("before").await;
+    app.warm(&olga).await;
+    proxy.set(Mode::Refuse).await.unwrap();
+    heard_in_time(app).await;
+}
+
+/// Ends sessions on one node, again and again, and looks when the other one has heard.
+async fn heard_in_time(app: TestApp) {
     let mut waits = Vec::new();
     let olga = app.tenant("acme").await;
     for _ in 0..20 {

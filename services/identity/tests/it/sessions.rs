@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use brisk_testkit::services::{PATIENCE, eventually};
+use brisk_testkit::services::{Call, PATIENCE, eventually};
 use futures::future::join_all;
 use serde_json::json;
 
@@ -220,6 +220,53 @@ async fn another_password_ends_all_other_sessions(app: TestApp) {
     app.stop().await;
 }
 
+async fn what_has_ended_stays_so_after_a_restart(app: TestApp) {
+    let olga = app.tenant("acme").await;
+    let kept = app.sign_in(&owner("acme"), Some("acme")).await;
+    let left = olga.client.post("/auth/logout", &json!({})).await;
+    assert_eq!(left.status, 204);
+    let robot = json!({"name": "Robot", "scopes": ["users:read"]});
+    let robot = kept.client.post("/clients", &robot).await;
+    let robot = robot.assert_status(201);
+    let (id, secret) = (text(&robot["client_id"]), text(&robot["client_secret"]));
+    let kind = "application/x-www-form-urlencoded";
+    let form = format!("grant_type=client_credentials&client_id={id}&client_secret={secret}");
+    let call = Call::new("POST", "/oauth2/token").text(kind, form);
+    let granted = app.public().send(call).await.assert_status(200);
+    let machine = text(&granted["access_token"]).to_owned();
+    let form = format!("token={machine}&client_id={id}&client_secret={secret}");
+    let call = Call::new("POST", "/oauth2/revoke").text(kind, form);
+    app.public().send(call).await.assert_status(200);
+    let app = app.restarted().await;
+    for token in [&olga.access, &machine] {
+        let late = app.public().bearer(token).get("/users").await;
+        late.assert_refused(401, "invalid-token");
+    }
+    let refused = app.refresh(&olga.refresh).await;
+    refused.assert_refused(401, "invalid-refresh-token");
+    let here = app.public().bearer(&kept.access);
+    here.get("/users/me").await.assert_status(200);
+    app.stop().await;
+}
+
+async fn a_hundred_guesses_at_once_are_a_hundred(app: TestApp) {
+    app.tenant("acme").await;
+    app.clock.advance(Duration::from_millis(1));
+    let body = json!({"email": owner("acme"), "password": "wrong wrong wrong", "tenant": "acme"});
+    let tries = (0..100).map(|_| app.public().post("/auth/login", &body));
+    let answers = join_all(tries).await;
+    let judged = answers.iter().filter(|answer| answer.status == 401).count();
+    let others = answers
+        .iter()
+        .filter(|answer| [429, 503].contains(&answer.status));
+    assert_eq!(others.count() + judged, 100);
+    assert!(
+        (1..=5).contains(&judged),
+        "{judged} passwords were looked at"
+    );
+    app.stop().await;
+}
+
 async fn guesses_lock_an_account_for_a_while(app: TestApp) {
     app.tenant("acme").await;
     for _ in 0..5 {
@@ -265,5 +312,7 @@ on_both!(
     sessions_are_seen_and_ended_by_their_holder,
     signing_out_everywhere_ends_every_token,
     another_password_ends_all_other_sessions,
+    what_has_ended_stays_so_after_a_restart,
+    a_hundred_guesses_at_once_are_a_hundred,
     guesses_lock_an_account_for_a_while,
 );
