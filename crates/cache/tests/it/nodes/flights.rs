@@ -46,7 +46,11 @@ impl Slow {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_callers_on_three_nodes_load_a_key_once() {
     let world = World::new().await;
-    let nodes = [world.node().await, world.node().await, world.node().await];
+    let nodes = [
+        world.patient_node().await,
+        world.patient_node().await,
+        world.patient_node().await,
+    ];
     let loads = Arc::<AtomicU64>::default();
     let takes = Duration::from_millis(20);
     let caches: Vec<_> = nodes.iter().map(|n| Slow::of(n, &loads, takes)).collect();
