@@ -43,7 +43,7 @@ on_both!(
 );
 
 async fn every_statement_fits_the_tables(app: TestApp) {
-    assert_eq!(app.opened_again().await, []);
+    assert_eq!(app.misfits().await, []);
     app.stop().await;
 }
 

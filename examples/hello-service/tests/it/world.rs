@@ -60,7 +60,7 @@ impl TestApp {
     }
 
     /// Statements that do not fit the tables.
-    pub(crate) async fn opened_again(&self) -> Vec<Finding> {
+    pub(crate) async fn misfits(&self) -> Vec<Finding> {
         let opened = app(&self.place.url()).check().unwrap().open().await;
         let opened = opened.unwrap();
         let findings = opened.verify().await;
