@@ -14,6 +14,8 @@ use brisk::core::Role;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
+use crate::new::Name;
+
 /// Fast, multi-tenant operations services: one binary, one file or many nodes.
 ///
 /// Without a command it serves: a SQLite file in this folder, all services, the console at <http://127.0.0.1:8080>.
@@ -59,6 +61,8 @@ pub(crate) enum Command {
     /// Settings
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Make a service of your own: one table, a list, a way to add, with tests
+    New(NewArgs),
     /// Print the version
     Version,
 }
@@ -159,6 +163,19 @@ pub(crate) struct TenantArgs {
     /// Its jurisdiction_id in Open311
     #[arg(long)]
     pub(crate) jurisdiction: Option<String>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct NewArgs {
+    /// Its name: lower-case letters, digits and inner hyphens, such as city-permits
+    #[arg(value_parser = Name::parse)]
+    pub(crate) name: Name,
+    /// The folder in which its own folder is made
+    #[arg(long, value_name = "FOLDER", default_value = ".")]
+    pub(crate) path: PathBuf,
+    /// A checkout of the kit to build it on [default: the kit's repository, else where this program was built]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) kit: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, Subcommand)]

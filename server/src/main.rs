@@ -6,6 +6,7 @@
 mod caches;
 mod cli;
 mod keys;
+mod new;
 mod serve;
 mod services;
 mod tenants;
@@ -61,6 +62,10 @@ fn run(cli: &Cli, matches: &ArgMatches, began: Instant) -> anyhow::Result<ExitCo
         Command::Config(ConfigCommand::Check) => {
             let checked = app(cli, began).check()?;
             say(checked.effective().to_string().trim_end());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::New(args) => {
+            new::run(&args)?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Serve(args) => {

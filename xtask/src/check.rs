@@ -30,6 +30,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     report.step("lengths", || {
         rules::lengths(root, &files, rules::LONGER_FILES)
     });
+    report.step("quotes", || rules::quotes(root, &files));
     report.step("places", || Ok(rules::places(root, &files)));
     report.step("tools", || tools::compare(root));
     report.step("format", || {

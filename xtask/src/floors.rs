@@ -21,7 +21,8 @@ const FLOORS: &[&[&str]] = &[
         "brisk-home",
     ],
     &["brisk-console"],
-    &["brisk-server"],
+    // Programs.
+    &["brisk-server", "hello-service"],
 ];
 
 /// The kind of a dependency.

@@ -28,8 +28,8 @@ pub(crate) struct Options {
 }
 
 /// Tests that have a long form: histories under faults, the change stream's checker, kills, the detectors' corpus, caches
-/// against generated writes and against each other.
-const SUITES: [&str; 10] = [
+/// against generated writes and against each other, what `brisk new` makes.
+const SUITES: [&str; 11] = [
     "history::",
     "capture::checker::",
     "capture::disturbed::",
@@ -40,6 +40,7 @@ const SUITES: [&str; 10] = [
     "findings::",
     "conformance::",
     "generated::",
+    "a_new_service_builds",
 ];
 
 /// Runs the fault and detector suites in full length.

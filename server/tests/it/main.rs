@@ -7,6 +7,7 @@
 
 mod commands;
 mod isolation;
+mod new;
 mod people;
 mod program;
 mod refresh;

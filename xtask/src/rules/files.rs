@@ -1,4 +1,4 @@
-//! Rules about files: migrations in twins, no long file, no place that exists on one machine only.
+//! Rules about files: migrations in twins, no long file, true quotes, no place that exists on one machine only.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -131,6 +131,40 @@ pub(crate) fn lengths(
                 )
             }),
     );
+    Ok(findings)
+}
+
+/// What a page quotes stands in its source, word for word.
+///
+/// A quote is the fenced block below a line `<!-- from path/of/source.rs -->`.
+pub(crate) fn quotes(root: &Path, files: &[PathBuf]) -> Result<Vec<String>> {
+    let mut findings = Vec::new();
+    for path in files
+        .iter()
+        .filter(|path| path.extension() == Some(OsStr::new("md")))
+    {
+        let page = text(root, path)?;
+        for rest in page.split("\n<!-- from ").skip(1) {
+            let quote = rest.split_once(" -->\n```").and_then(|(source, rest)| {
+                let (_, block) = rest.split_once('\n')?;
+                let (quoted, _) = block.split_once("\n```\n")?;
+                Some((source, quoted))
+            });
+            let Some((source, quoted)) = quote else {
+                findings.push(format!(
+                    "{}: write a fenced block right below `<!-- from ... -->`",
+                    path.display()
+                ));
+                continue;
+            };
+            if !text(root, Path::new(source))?.contains(quoted) {
+                findings.push(format!(
+                    "{}: what it quotes from {source} does not stand there; copy it anew",
+                    path.display()
+                ));
+            }
+        }
+    }
     Ok(findings)
 }
 

@@ -5,5 +5,5 @@ mod files;
 mod tests;
 mod workspace;
 
-pub(crate) use files::{LONGER_FILES, files, lengths, migrations, places};
+pub(crate) use files::{LONGER_FILES, files, lengths, migrations, places, quotes};
 pub(crate) use workspace::{floors, inheritance, readmes};

@@ -92,6 +92,21 @@ fn migrations_come_in_twins_with_a_number_of_their_own() {
 }
 
 #[test]
+fn a_quote_that_is_no_longer_true_is_found() {
+    let page = |text: &str| format!("# A\n\n<!-- from a.rs -->\n```rust\n{text}\n```\n");
+    for (text, kept) in [
+        (page("fn a() {\n}"), true),
+        (page("fn a() {}"), false),
+        ("# A\n\n<!-- from a.rs -->\n\nNo block.\n".to_owned(), false),
+        ("# A\n".to_owned(), true),
+    ] {
+        let root = tree(&[("README.md", &text), ("a.rs", "//! A.\nfn a() {\n}\n")]);
+        let findings = quotes(root.path(), &[PathBuf::from("README.md")]).unwrap();
+        assert_eq!(findings.is_empty(), kept, "{text}: {findings:?}");
+    }
+}
+
+#[test]
 fn a_long_file_is_found_and_other_kinds_of_file_may_be_long() {
     let long = "line\n".repeat(MOST_LINES + 1);
     let fits = "line\n".repeat(MOST_LINES);
