@@ -12,6 +12,7 @@ const FLOORS: &[&[&str]] = &[
     &["brisk-cache"],
     &["brisk-auth", "brisk-llm", "brisk-jobs"],
     &["brisk-http"],
+    &["brisk-ws"],
     &["brisk"],
     &[
         "brisk-identity",

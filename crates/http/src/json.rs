@@ -103,6 +103,15 @@ async fn read<T: DeserializeOwned>(request: Request) -> Result<T, Problem> {
     Ok(value)
 }
 
+/// A value of JSON that came otherwise than as a body, as this type.
+///
+/// # Errors
+///
+/// 422 with the path of the field that is wrong, as for a body.
+pub fn from_value<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, Problem> {
+    serde_path_to_error::deserialize(value).map_err(|e| wrong_shape(&e))
+}
+
 fn not_json() -> Problem {
     Problem::new(
         Class::UnsupportedMedia,

@@ -7,6 +7,7 @@
 
 mod address;
 mod auth;
+mod bearer;
 mod caches;
 mod caller;
 mod compress;
@@ -33,6 +34,7 @@ mod server;
 mod stage;
 
 pub use auth::{Anonymous, Authenticate};
+pub use bearer::Bearer;
 pub use brisk_db::Total;
 pub use caller::{
     Auth, Caller, FreshAuth, RequirePermission, RequireRole, TenantDirectory, TenantScope,
@@ -43,7 +45,7 @@ pub use encoded::Answers;
 pub use etag::{json_with_etag, matches_etag};
 pub use exchange::Exchange;
 pub use health::{HealthCheck, Ready};
-pub use json::{Check, Json, Valid};
+pub use json::{Check, Json, Valid, from_value};
 pub use numbered::{CountSource, ListParams, Numbered, PageMeta};
 pub use paging::{CountMode, List, ListQuery, Page, PageLimits, PageQuery};
 pub use path::Path;

@@ -14,6 +14,11 @@ use crate::{Json, Problem};
 pub struct ListParams(Vec<(String, String)>);
 
 impl ListParams {
+    /// Parameters that came otherwise than in a query.
+    pub fn new(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self(pairs.into_iter().collect())
+    }
+
     /// The same with a parameter that stands in the path.
     #[must_use]
     pub fn and(mut self, name: &str, value: String) -> Self {

@@ -186,7 +186,8 @@ impl Problem {
         self
     }
 
-    pub(crate) fn chain(&self) -> Option<&str> {
+    /// What the log is told and the client is not.
+    pub fn chain(&self) -> Option<&str> {
         self.0.chain.as_deref()
     }
 

@@ -4,7 +4,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use brisk::prelude::*;
+use brisk_ws::{Host, Room};
 
+use crate::logic::announce;
 use crate::logic::audit::Audit;
 use crate::logic::retention::{RETENTION_JOB, Retention};
 use crate::rights::ROLE_WORDS;
@@ -43,11 +45,21 @@ impl Service for Catalog {
     async fn build(&self, kit: &Kit, settings: CatalogSettings) -> Result<Built, BoxError> {
         let audit = Audit::start(&kit.db, &settings);
         let state = CatalogState::new(&kit.db, &kit.clock, kit.cursor_key.clone(), audit.clone());
+        let host = Host {
+            environment: kit.environment,
+            clock: kit.clock.clone(),
+            ids: kit.ids.clone(),
+            stop: kit.stop.clone(),
+            tracker: kit.tracker.clone(),
+            seed_aliases: kit.perf.seed_aliases(),
+        };
+        let room = Room::open(settings.ws, host, routes::table(&state))?;
         let retention = Retention {
             state: state.clone(),
             kept: settings.audit_retention,
         };
-        Ok(Built::new(routes::router(state))
+        Ok(Built::new(routes::router(state.clone(), &room))
+            .task(announce::task(state, room))
             .role_words(ROLE_WORDS.iter().copied())
             .worker(Worker::new(RETENTION_JOB, retention))
             .schedule(Schedule::every(RETENTION_JOB, RETENTION_PERIOD, |_| {

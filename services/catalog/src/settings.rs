@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use brisk_config::{Problems, Section};
+use brisk_ws::WsConfig;
 use serde::{Deserialize, Serialize};
 
 /// The settings of the service.
@@ -22,6 +23,8 @@ pub struct CatalogSettings {
     /// How long entries of the audit log are kept.
     #[serde(with = "brisk_config::duration")]
     pub audit_retention: Duration,
+    /// Connections by WebSocket.
+    pub ws: WsConfig,
 }
 
 impl Default for CatalogSettings {
@@ -32,6 +35,7 @@ impl Default for CatalogSettings {
             audit_batch_timeout: Duration::from_secs(1),
             audit_queue_timeout: Duration::from_millis(5),
             audit_retention: Duration::from_hours(365 * 24),
+            ws: WsConfig::default(),
         }
     }
 }
@@ -46,6 +50,7 @@ impl Section for CatalogSettings {
                 problems.add(key, "must be at least 1");
             }
         }
+        self.ws.check("ws", problems);
         if self.audit_retention.is_zero() {
             problems.add("audit_retention", "must be longer than zero");
         }

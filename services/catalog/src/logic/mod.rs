@@ -1,4 +1,5 @@
 //! What the service does, without HTTP.
+pub(crate) mod announce;
 pub(crate) mod audit;
 pub(crate) mod author;
 pub(crate) mod book;

@@ -20,13 +20,18 @@ const WORDS: [&str; 6] = [
 ];
 
 fn members(problem: &Problem, request_id: Option<&RequestId>) -> Map<String, Value> {
-    let error = json!({
+    let mut error = words(problem);
+    error["request_id"] = request_id.map(|id| id.0.as_ref()).into();
+    Map::from_iter([("error".to_owned(), error)])
+}
+
+/// `{code, msg, details}`.
+pub(super) fn words(problem: &Problem) -> Value {
+    json!({
         "code": word(problem.status().as_u16(), problem.code()),
         "msg": problem.detail(),
         "details": details(problem),
-        "request_id": request_id.map(|id| id.0.as_ref()),
-    });
-    Map::from_iter([("error".to_owned(), error)])
+    })
 }
 
 /// The word of the contract for a status and a code of ours.

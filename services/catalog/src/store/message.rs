@@ -5,6 +5,7 @@ use brisk_db::Operator::Eq;
 use brisk_db::{Error, Filter, Listing, One, PerPage, Session, statements};
 use jiff::Timestamp;
 
+use crate::ids::MessageId;
 use crate::model::message::{Message, NewMessage};
 
 /// What can be asked of the messages: those of a channel, the newest first.
@@ -25,6 +26,9 @@ pub(crate) static LIST: Listing<Message> = Listing {
 
 statements! {
     prefix "catalog.message";
+
+    /// Messages that somebody has just said.
+    pub(crate) load GET(id: MessageId) -> Option<Message> in "catalog_messages";
 
     /// Says something.
     INSERT(tenant: TenantId, channel: String, sender_id: String, sender_name: String, body: String, now: Timestamp) -> One<Message>

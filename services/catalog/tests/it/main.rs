@@ -17,6 +17,7 @@ mod plans;
 mod refusals;
 mod relations;
 mod routes;
+mod web;
 mod world;
 
 /// Runs each of the named tests on an app on SQLite and on one on PostgreSQL.

@@ -1,7 +1,9 @@
 //! The real program with this service, on a database of its own, and people whose tokens say what they may do.
 
+use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use brisk::auth::{Accounts, Claims, NewTenant, NewToken, NoAccount, TenantKind};
 use brisk::config::{LoadOptions, Settings};
@@ -15,6 +17,7 @@ use brisk_testkit::services::{Client, Place};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use serde_json::Value;
+use uuid::Uuid;
 
 /// Everything that the service asks of anybody.
 pub(crate) const EVERYTHING: &str =
@@ -24,8 +27,13 @@ pub(crate) const EVERYTHING: &str =
 pub(crate) type Extra = &'static [(&'static str, &'static str)];
 
 /// Knows people by what their tokens say, as no service of the house does.
-#[derive(Clone, Copy, Debug)]
-struct People;
+#[derive(Clone, Debug, Default)]
+struct People {
+    /// The names of those who are not known any more.
+    locked_out: LockedOut,
+}
+
+type LockedOut = Arc<Mutex<HashSet<String>>>;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(default)]
@@ -51,7 +59,7 @@ impl Service for People {
     }
 
     async fn build(&self, _: &Kit, _: NoSettings) -> Result<Built, BoxError> {
-        Ok(Built::new(OpenApiRouter::new()).accounts(Arc::new(*self)))
+        Ok(Built::new(OpenApiRouter::new()).accounts(Arc::new(self.clone())))
     }
 }
 
@@ -61,6 +69,9 @@ impl Accounts for People {
         claims: &'a Claims,
         _: &'a Scope,
     ) -> BoxFuture<'a, Result<Arc<Principal>, NoAccount>> {
+        if self.locked_out.lock().unwrap().contains(&claims.client) {
+            return std::future::ready(Err(NoAccount::Void("locked out"))).boxed();
+        }
         let caller = Principal {
             kind: PrincipalKind::Person,
             id: claims.subject,
@@ -87,6 +98,11 @@ impl Accounts for People {
 
 /// An app of this service on the database at `url`.
 pub(crate) fn app(url: &str, extra: &[(&str, &str)]) -> App {
+    app_without(&LockedOut::default(), url, extra)
+}
+
+/// The same, into which these people do not come.
+fn app_without(locked_out: &LockedOut, url: &str, extra: &[(&str, &str)]) -> App {
     let log_level = std::env::var("BRISK_TEST_LOG").unwrap_or_else(|_| "error".to_owned());
     let [traced, strict] = STRICT;
     let usual = [
@@ -108,13 +124,15 @@ pub(crate) fn app(url: &str, extra: &[(&str, &str)]) -> App {
         ..LoadOptions::default()
     };
     App::new(Settings::load(options))
-        .service(People)
+        .service(People {
+            locked_out: locked_out.clone(),
+        })
         .service(brisk_catalog::service())
         .demo(false)
 }
 
-async fn start(url: &str, clock: &Clock, extra: Extra) -> Running {
-    let app = app(url, extra).at(clock.clone(), Ids::random());
+async fn start(url: &str, clock: &Clock, extra: Extra, locked_out: &LockedOut) -> Running {
+    let app = app_without(locked_out, url, extra).at(clock.clone(), Ids::random());
     let opened = app.check().unwrap().open().await.unwrap();
     opened.start().await.unwrap()
 }
@@ -146,6 +164,7 @@ pub(crate) struct TestApp {
     pub(crate) nodes: Vec<Running>,
     pub(crate) clock: Clock,
     extra: Extra,
+    locked_out: LockedOut,
     /// A wasteful request or job fails the test at its end.
     clean: Vec<NoFindings>,
 }
@@ -167,6 +186,7 @@ impl TestApp {
             nodes: Vec::new(),
             clock,
             extra: &[],
+            locked_out: LockedOut::default(),
             clean: Vec::new(),
         };
         app.add_node().await;
@@ -185,7 +205,7 @@ impl TestApp {
 
     /// Starts one more node.
     pub(crate) async fn add_node(&mut self) {
-        let node = start(&self.place.url(), &self.clock, self.extra).await;
+        let node = start(&self.place.url(), &self.clock, self.extra, &self.locked_out).await;
         self.clean.push(NoFindings::of(node.kit()));
         self.nodes.push(node);
     }
@@ -217,20 +237,38 @@ impl TestApp {
         subject: &str,
         may: &str,
     ) -> Client {
+        let token = self.token(node, tenant, subject, may, None);
+        Client::new(self.nodes[node].address()).bearer(&token)
+    }
+
+    /// A token of somebody of that name, where it matters of whom exactly and for how many seconds.
+    pub(crate) fn token(
+        &self,
+        node: usize,
+        tenant: TenantId,
+        name: &str,
+        may: &str,
+        exactly: Option<(Uuid, u64)>,
+    ) -> String {
         let kit = self.nodes[node].kit();
         let token = kit.tokens.issue(NewToken {
-            subject: kit.ids.uuid(),
+            subject: exactly.map_or_else(|| kit.ids.uuid(), |(id, _)| id),
             tenant,
             session: None,
-            client: subject.to_owned(),
+            client: name.to_owned(),
             epoch: 0,
             auth_time: self.clock.now(),
             amr: Vec::new(),
             scope: None,
             permissions: may.split(' ').map(str::to_owned).collect(),
-            ttl: None,
+            ttl: exactly.map(|(_, seconds)| Duration::from_secs(seconds)),
         });
-        Client::new(self.nodes[node].address()).bearer(&token.unwrap().text)
+        token.unwrap().text
+    }
+
+    /// Ends whatever people of that name have.
+    pub(crate) fn lock_out(&self, name: &str) {
+        self.locked_out.lock().unwrap().insert(name.to_owned());
     }
 
     /// A tenant and somebody in it who may do everything.
